@@ -148,7 +148,8 @@ const Deploy = z.object({
 });
 
 const CallId = Count;
-const LogLine = z.tuple([TimeMs, z.number().int().min(0).max(5), text]);
+/** When (ms since the epoch), level as in the bridge (0 stdout .. 5 error), text. */
+export const LogLine = z.tuple([TimeMs, z.number().int().min(0).max(5), text]);
 export type LogLine = z.infer<typeof LogLine>;
 
 const message = <O extends number, F extends string, B extends z.ZodType>(

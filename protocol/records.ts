@@ -1,0 +1,211 @@
+/** What the control API shows of the store: one schema per kind of record. */
+import * as z from "zod";
+import { Count, RowId, TimeMs } from "./ids.ts";
+import { ErrorKind, SinkMode } from "./messages.ts";
+
+export const JobState = z.enum(["QUEUED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]);
+export type JobState = z.infer<typeof JobState>;
+
+export const PluginStatus = z.enum(["PENDING", "STAGING", "ACTIVE", "REJECTED", "SUPERSEDED"]);
+export type PluginStatus = z.infer<typeof PluginStatus>;
+
+export const PAGE_ROWS_MAX = 1000;
+/** Keyset page: rows with an id beyond `after`, in the list's own order. */
+export const Page = {
+  after: RowId.optional(),
+  limit: z.number().int().min(1).max(PAGE_ROWS_MAX).default(100),
+};
+
+/** Jobs by state; a state without jobs is 0. */
+export const StateCounts = z.object({
+  QUEUED: Count,
+  RUNNING: Count,
+  COMPLETED: Count,
+  FAILED: Count,
+  CANCELLED: Count,
+});
+export type StateCounts = z.infer<typeof StateCounts>;
+
+export const SystemInfo = z.object({
+  version: z.string(),
+  pid: z.number().int(),
+  address: z.string(),
+  /** Where live events are published (ZeroMQ PUB). */
+  events_address: z.string(),
+  database: z.string(),
+  started_at_ms: TimeMs,
+});
+
+export const SystemStatus = z.object({
+  now_ms: TimeMs,
+  /** Nothing is left to do: scanned, settled, taken in, run and promoted. */
+  idle: z.boolean(),
+  /** Why not idle, or why nothing moves: for people. */
+  waiting_for: z.array(z.string()),
+  jobs: StateCounts,
+  plugins: z.array(
+    z.object({ plugin: z.string(), jobs: StateCounts, waiting_because: z.string().nullable() }),
+  ),
+  topics: z.array(
+    z.object({ topic: z.string(), files: Count, rows: Count, bytes: Count, uri: z.string() }),
+  ),
+  files: Count,
+  file_problems: Count,
+  workers: Count,
+  /** The store cannot be written: what it said. */
+  store_problem: z.string().nullable(),
+});
+export type SystemStatus = z.infer<typeof SystemStatus>;
+
+export const Job = z.object({
+  id: RowId,
+  plugin: z.string(),
+  plugin_version: z.string(),
+  root: z.string(),
+  path: z.string(),
+  state: JobState,
+  priority: z.number().int(),
+  attempt: Count,
+  generation: Count,
+  worker_id: z.string().nullable(),
+  rows: Count.nullable(),
+  error_kind: ErrorKind.nullable(),
+  /** First line of the error only; JobDetails has all of it. */
+  error: z.string().nullable(),
+  created_at_ms: TimeMs,
+  started_at_ms: TimeMs.nullable(),
+  finished_at_ms: TimeMs.nullable(),
+});
+export type Job = z.infer<typeof Job>;
+
+export const Attempt = z.object({
+  attempt: Count,
+  worker_id: z.string(),
+  started_at_ms: TimeMs,
+  finished_at_ms: TimeMs.nullable(),
+  status: z.string().nullable(),
+  error_kind: ErrorKind.nullable(),
+  error_message: z.string().nullable(),
+  metrics: z.record(z.string(), z.number()).nullable(),
+});
+
+export const LandedOutput = z.object({
+  id: RowId,
+  job_id: RowId,
+  topic: z.string(),
+  plugin: z.string(),
+  path: z.string(),
+  uri: z.string(),
+  rows: Count,
+  bytes: Count,
+  generation: Count,
+  state: z.enum(["LIVE", "RETIRED"]),
+  created_at_ms: TimeMs,
+  promoted_at_ms: TimeMs.nullable(),
+});
+
+export const JobDetails = Job.extend({
+  error_message: z.string().nullable(),
+  file_size: Count,
+  content_hash: z.string(),
+  attempts: z.array(Attempt),
+  outputs: z.array(LandedOutput),
+  /** Why a queued job is not running yet, when that is known. */
+  waiting_because: z.string().nullable(),
+});
+
+export const Plugin = z.object({
+  id: RowId,
+  name: z.string(),
+  version: z.string(),
+  status: PluginStatus,
+  /** Why it was rejected, or what it waits for. */
+  reason: z.string().nullable(),
+  paused: z.string().nullable(),
+  artifact_hash: z.string().nullable(),
+  env_hash: z.string().nullable(),
+  pattern: z.array(z.string()),
+  topics: z.array(z.string()),
+  publisher: z.string(),
+  created_at_ms: TimeMs,
+  activated_at_ms: TimeMs.nullable(),
+  jobs: StateCounts,
+});
+export type Plugin = z.infer<typeof Plugin>;
+
+export const Rule = z.object({
+  id: RowId,
+  pattern: z.string().min(1).max(1024),
+  tag: z.string().min(1).max(128),
+  priority: z.number().int().min(-1000).max(1000).default(0),
+  enabled: z.boolean().default(true),
+  description: z.string().max(1024).default(""),
+});
+export type Rule = z.infer<typeof Rule>;
+
+export const Topic = z.object({
+  topic: z.string(),
+  uri: z.string(),
+  mode: SinkMode,
+  configured: z.boolean(),
+  files: Count,
+  rows: Count,
+  bytes: Count,
+  changed_at_ms: TimeMs.nullable(),
+});
+
+export const Root = z.object({
+  id: RowId,
+  name: z.string(),
+  directory: z.string(),
+  settle_ms: Count,
+  poll_ms: Count,
+  files: Count,
+  problems: Count,
+  /** Why the last scan could not see it (unmounted, no permission). */
+  problem: z.string().nullable(),
+  last_scan_ms: TimeMs.nullable(),
+});
+export type Root = z.infer<typeof Root>;
+
+export const SourceFile = z.object({
+  id: RowId,
+  root: z.string(),
+  path: z.string(),
+  size: Count,
+  mtime_ms: z.number(),
+  content_hash: z.string().nullable(),
+  versions: Count,
+  deleted_at_ms: TimeMs.nullable(),
+  problem: z.string().nullable(),
+});
+
+export const Worker = z.object({
+  id: z.string(),
+  host: z.string(),
+  version: z.string(),
+  connected: z.boolean(),
+  slots: Count,
+  running: Count,
+  sandbox: z.string(),
+  environments: z.array(z.object({ env_hash: z.string(), state: z.string() })),
+  last_seen_ms: TimeMs,
+});
+
+export const Environment = z.object({
+  env_hash: z.string(),
+  python: z.string().nullable(),
+  requirements: z.array(z.string()),
+  bytes: Count.nullable(),
+  last_used_ms: TimeMs.nullable(),
+  plugins: z.array(z.string()),
+  problem: z.string().nullable(),
+});
+
+export const AuditEntry = z.object({
+  id: RowId,
+  at_ms: TimeMs,
+  who: z.string(),
+  action: z.string(),
+  detail: z.string(),
+});
