@@ -196,6 +196,8 @@ export const MESSAGES = {
       success: z.boolean(),
       message: text,
       plugin_id: optional(RowId),
+      /** Which attempt's receipt this answers: two of one job may be under way. */
+      attempt: optional(Count),
       retired: optional(z.array(text.max(4096)).max(4096)),
     }),
   ),
