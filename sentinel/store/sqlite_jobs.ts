@@ -1,0 +1,321 @@
+/** All SQL that moves jobs, attempts and outputs. The rules: docs/decisions/0001-keys-and-the-commit.md. */
+import { createHash } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { statement } from "./statement.ts";
+import type { Change, KeyedOutput, Outcome, ReadyJob, RunningJob } from "./store.ts";
+
+const CLAIM = `UPDATE processing_jobs
+  SET state = 'RUNNING', worker_id = :workerId, attempt = :attempt, lease_until_ms = :leaseUntilMs,
+      started_at_ms = :nowMs
+  WHERE id = :jobId AND state = 'QUEUED' AND attempt = :attempt - 1 AND not_before_ms = 0
+  RETURNING generation`;
+const OPEN_ATTEMPT =
+  `INSERT INTO job_attempts (job_id, attempt, generation, worker_id, started_at_ms)
+  VALUES (:jobId, :attempt, :generation, :workerId, :nowMs)`;
+const CLOSE_ATTEMPT = `UPDATE job_attempts
+  SET finished_at_ms = :nowMs, status = :status, error_kind = :errorKind, error_message = :message,
+      metrics = :metrics
+  WHERE job_id = :jobId AND attempt = :attempt AND finished_at_ms IS NULL`;
+const COMPLETE = `UPDATE processing_jobs
+  SET state = 'COMPLETED', worker_id = NULL, lease_until_ms = NULL, finished_at_ms = :nowMs,
+      rows = :rows, error_kind = NULL, error_message = NULL
+  WHERE id = :jobId AND state = 'RUNNING' AND attempt = :attempt AND worker_id = :workerId`;
+const FAIL = `UPDATE processing_jobs
+  SET state = :state, worker_id = NULL, lease_until_ms = NULL, not_before_ms = :notBeforeMs,
+      finished_at_ms = :finishedAtMs, error_kind = :errorKind, error_message = :message,
+      failures = failures + :failures, lost_workers = lost_workers + :lostWorkers
+  WHERE id = :jobId AND state = 'RUNNING' AND attempt = :attempt AND worker_id = :workerId`;
+const JOB_KEY = `SELECT j.plugin_name, j.file_id, j.generation, v.content_hash
+  FROM processing_jobs j JOIN file_versions v ON v.id = j.file_version_id
+  WHERE j.id = :jobId AND j.state = 'RUNNING' AND j.attempt = :attempt AND j.worker_id = :workerId`;
+const RETIRE_OLDER = `UPDATE outputs SET state = 'RETIRED', retired_at_ms = :nowMs
+  WHERE file_id = :fileId AND plugin_name = :pluginName AND key_hash IN ('', :contentHash)
+    AND state = 'LIVE' AND generation < :generation
+  RETURNING uri`;
+// A newer generation may have finished without an output for this topic: it still owns the file.
+const IS_STALE = `SELECT
+  EXISTS (SELECT 1 FROM outputs WHERE file_id = :fileId AND plugin_name = :pluginName
+          AND topic = :topic AND key_hash = :keyHash AND generation > :generation)
+  OR (:keyHash = '' AND EXISTS (SELECT 1 FROM processing_jobs WHERE file_id = :fileId
+      AND plugin_name = :pluginName AND generation > :generation AND state = 'COMPLETED')) AS stale`;
+const HAS_OUTPUT = `SELECT uri FROM outputs
+  WHERE file_id = :fileId AND plugin_name = :pluginName AND topic = :topic AND state = 'LIVE'`;
+const ADD_OUTPUT =
+  `INSERT INTO outputs (job_id, topic, plugin_name, file_id, key_hash, generation, uri,
+    staged, rows, bytes, quarantined, state, created_at_ms, promoted_at_ms, retired_at_ms)
+  VALUES (:jobId, :topic, :pluginName, :fileId, :keyHash, :generation, :uri,
+    :staged, :rows, :bytes, :quarantined, :state, :nowMs, :promotedAtMs, :retiredAtMs)`;
+const RENEW = `UPDATE processing_jobs SET lease_until_ms = :leaseUntilMs
+  WHERE worker_id = :workerId AND state = 'RUNNING'`;
+const LOG_LINE = `INSERT INTO job_logs (job_id, attempt, ts_ms, level, text)
+  VALUES (:jobId, :attempt, :tsMs, :level, :text)`;
+const WAKE = `UPDATE processing_jobs SET not_before_ms = 0
+  WHERE state = 'QUEUED' AND not_before_ms > 0 AND not_before_ms <= :nowMs`;
+
+const READY = `SELECT j.id, j.plugin_id, j.attempt, j.failures, j.lost_workers, j.generation,
+    j.priority, j.file_version_id, v.content_hash, f.size, f.mtime_ms, f.folder, f.name,
+    r.name AS root, r.directory
+  FROM processing_jobs j
+  JOIN file_versions v ON v.id = j.file_version_id
+  JOIN files f ON f.id = j.file_id
+  JOIN source_roots r ON r.id = f.root_id
+  WHERE j.plugin_id = :pluginId AND j.state = 'QUEUED' AND j.not_before_ms = 0
+  ORDER BY j.priority DESC, j.id LIMIT :limit`;
+const READY_PLUGINS = `SELECT id FROM plugin_manifests p WHERE status = 'ACTIVE' AND EXISTS (
+  SELECT 1 FROM processing_jobs WHERE plugin_id = p.id AND state = 'QUEUED' AND not_before_ms = 0)`;
+const RUNNING = `SELECT id, plugin_id, attempt, failures, lost_workers, worker_id
+  FROM processing_jobs WHERE state = 'RUNNING' ORDER BY id`;
+const NEXT_WAKE = `SELECT min(not_before_ms) AS at_ms FROM processing_jobs
+  WHERE state = 'QUEUED' AND not_before_ms > 0`;
+
+const UNPROMOTED = `SELECT job_id, topic, uri, staged FROM outputs
+  WHERE promoted_at_ms IS NULL AND state = 'LIVE' ORDER BY id LIMIT :limit`;
+const UNPROMOTED_COUNT = `SELECT count(*) AS n FROM outputs
+  WHERE promoted_at_ms IS NULL AND state = 'LIVE'`;
+const PROMOTED = `UPDATE outputs SET promoted_at_ms = :nowMs
+  WHERE job_id = :jobId AND uri = :uri AND promoted_at_ms IS NULL`;
+
+interface JobKey {
+  plugin_name: string;
+  file_id: number;
+  generation: number;
+  content_hash: string;
+}
+interface RunningRow {
+  id: number;
+  plugin_id: number;
+  attempt: number;
+  failures: number;
+  lost_workers: number;
+  worker_id: string;
+}
+interface ReadyRow extends Omit<RunningRow, "worker_id"> {
+  generation: number;
+  priority: number;
+  file_version_id: number;
+  content_hash: string;
+  size: number;
+  mtime_ms: number;
+  folder: string;
+  name: string;
+  root: string;
+  directory: string;
+}
+interface UnpromotedRow {
+  job_id: number;
+  topic: string;
+  uri: string;
+  staged: string;
+}
+type EndOf<T extends Change["type"]> = Extract<Change, { type: T }>;
+
+export function sqliteJobs(db: DatabaseSync) {
+  const sql = {
+    claim: statement<{ generation: number }>(db, CLAIM),
+    openAttempt: statement(db, OPEN_ATTEMPT),
+    closeAttempt: statement(db, CLOSE_ATTEMPT),
+    complete: statement(db, COMPLETE),
+    fail: statement(db, FAIL),
+    jobKey: statement<JobKey>(db, JOB_KEY),
+    retireOlder: statement<{ uri: string }>(db, RETIRE_OLDER),
+    isStale: statement<{ stale: number }>(db, IS_STALE),
+    hasOutput: statement<{ uri: string }>(db, HAS_OUTPUT),
+    addOutput: statement(db, ADD_OUTPUT),
+    renew: statement(db, RENEW),
+    logLine: statement(db, LOG_LINE),
+    wake: statement(db, WAKE),
+    ready: statement<ReadyRow>(db, READY),
+    readyPlugins: statement<{ id: number }>(db, READY_PLUGINS),
+    running: statement<RunningRow>(db, RUNNING),
+    nextWake: statement<{ at_ms: number | null }>(db, NEXT_WAKE),
+    unpromoted: statement<UnpromotedRow>(db, UNPROMOTED),
+    unpromotedCount: statement<{ n: number }>(db, UNPROMOTED_COUNT),
+    promoted: statement(db, PROMOTED),
+  };
+
+  function claim(change: EndOf<"claim">): Outcome {
+    const { type: _, ...values } = change;
+    const row = sql.claim.get(values);
+    if (!row) return { applied: false };
+    const { leaseUntilMs: _lease, ...attempt } = values;
+    sql.openAttempt.run({ ...attempt, generation: row.generation });
+    return { applied: true };
+  }
+
+  function complete(change: EndOf<"complete">): Outcome {
+    const { jobId, attempt, workerId, nowMs } = change;
+    const key = sql.jobKey.get({ jobId, attempt, workerId });
+    if (!key) return { applied: false };
+    const owner = {
+      fileId: key.file_id,
+      pluginName: key.plugin_name,
+      generation: key.generation,
+      contentHash: key.content_hash,
+    };
+    const refused = refusal(change.outputs, owner);
+    if (refused) {
+      fail({
+        ...change,
+        type: "fail",
+        status: "FAILED",
+        errorKind: "sink",
+        message: refused,
+        countsAs: "failure",
+        next: { state: "FAILED" },
+      });
+      return { applied: true, refused };
+    }
+    const rows = change.outputs.reduce((sum, output) => sum + output.rows, 0);
+    sql.complete.run({ jobId, attempt, workerId, nowMs, rows });
+    closeAttempt(change, "COMPLETED", null, null);
+    const retired = sql.retireOlder.all({ ...owner, nowMs })
+      .map((row) => row.uri);
+    for (const output of change.outputs) {
+      if (!addOutput(jobId, output, owner, nowMs)) retired.push(output.uri);
+    }
+    return { applied: true, retired };
+  }
+
+  /** Records an output; false when a newer generation owns its key, so that it is retired at once. */
+  function addOutput(
+    jobId: number,
+    output: KeyedOutput,
+    owner: { fileId: number; pluginName: string; generation: number; contentHash: string },
+    nowMs: number,
+  ): boolean {
+    const key = {
+      fileId: owner.fileId,
+      pluginName: owner.pluginName,
+      topic: output.topic,
+      keyHash: output.mode === "append" ? owner.contentHash : "",
+      generation: owner.generation,
+    };
+    const stale = sql.isStale.get(key)!.stale === 1;
+    sql.addOutput.run({
+      ...key,
+      jobId,
+      uri: output.uri,
+      staged: output.staged,
+      rows: output.rows,
+      bytes: output.bytes,
+      quarantined: output.quarantined ?? 0,
+      state: stale ? "RETIRED" : "LIVE",
+      nowMs,
+      // A plain v4 worker writes in place: there is nothing to promote.
+      promotedAtMs: output.staged === "" ? nowMs : null,
+      retiredAtMs: stale ? nowMs : null,
+    });
+    return !stale;
+  }
+
+  function refusal(
+    outputs: readonly KeyedOutput[],
+    owner: { fileId: number; pluginName: string },
+  ): string | null {
+    for (const output of outputs) {
+      if (output.mode !== "error") continue;
+      const { fileId, pluginName } = owner;
+      const row = sql.hasOutput.get({ fileId, pluginName, topic: output.topic });
+      if (row) {
+        return `Cannot land in topic '${output.topic}' as its mode is 'error' and this file already ` +
+          `has an output there: ${row.uri}. Set the topic's mode to 'replace' to swap its rows.`;
+      }
+    }
+    return null;
+  }
+
+  function fail(change: EndOf<"fail">): Outcome {
+    const { jobId, attempt, workerId, next } = change;
+    const done = sql.fail.run({
+      jobId,
+      attempt,
+      workerId,
+      state: next.state,
+      notBeforeMs: next.state === "QUEUED" ? next.notBeforeMs : 0,
+      finishedAtMs: next.state === "QUEUED" ? null : change.nowMs,
+      errorKind: change.errorKind,
+      message: change.message,
+      failures: change.countsAs === "failure" ? 1 : 0,
+      lostWorkers: change.countsAs === "lost_worker" ? 1 : 0,
+    });
+    if (done.changes === 0) return { applied: false };
+    closeAttempt(change, change.status, change.errorKind, change.message);
+    return { applied: true };
+  }
+
+  function closeAttempt(
+    end: EndOf<"complete"> | EndOf<"fail">,
+    status: string,
+    errorKind: string | null,
+    message: string | null,
+  ): void {
+    const { jobId, attempt, nowMs } = end;
+    const metrics = JSON.stringify(end.metrics);
+    sql.closeAttempt.run({ jobId, attempt, nowMs, status, errorKind, message, metrics });
+  }
+
+  return {
+    claim,
+    complete,
+    fail,
+    renew({ workerId, leaseUntilMs }: EndOf<"renew">): Outcome {
+      return { applied: sql.renew.run({ workerId, leaseUntilMs }).changes > 0 };
+    },
+    log({ jobId, attempt, lines }: EndOf<"log">): Outcome {
+      for (const [tsMs, level, text] of lines) {
+        sql.logLine.run({ jobId, attempt, tsMs, level, text });
+      }
+      return { applied: true };
+    },
+    wake({ nowMs }: EndOf<"wake">): Outcome {
+      return { applied: sql.wake.run({ nowMs }).changes > 0 };
+    },
+    ready(pluginId: number, limit: number): ReadyJob[] {
+      return sql.ready.all({ pluginId, limit }).map((row) => readyJob(row));
+    },
+    readyPlugins(): number[] {
+      return sql.readyPlugins.all().map((row) => row.id);
+    },
+    running(): RunningJob[] {
+      return sql.running.all().map((row) => ({
+        jobId: row.id,
+        pluginId: row.plugin_id,
+        attempt: row.attempt,
+        failures: row.failures,
+        lostWorkers: row.lost_workers,
+        workerId: row.worker_id,
+      }));
+    },
+    nextWakeMs(): number | null {
+      return sql.nextWake.get()!.at_ms;
+    },
+    unpromoted(limit: number) {
+      return sql.unpromoted.all({ limit });
+    },
+    unpromotedCount(): number {
+      return sql.unpromotedCount.get()!.n;
+    },
+    promoted(outputs: readonly { job_id: number; uri: string }[], nowMs: number): void {
+      for (const { job_id: jobId, uri } of outputs) sql.promoted.run({ jobId, uri, nowMs });
+    },
+  };
+}
+
+function readyJob(row: ReadyRow): ReadyJob {
+  const path = row.folder === "" ? row.name : `${row.folder}/${row.name}`;
+  return {
+    jobId: row.id,
+    pluginId: row.plugin_id,
+    attempt: row.attempt,
+    failures: row.failures,
+    lostWorkers: row.lost_workers,
+    generation: row.generation,
+    priority: row.priority,
+    fileVersionId: row.file_version_id,
+    filePath: `${row.directory}/${path}`,
+    fileKey: createHash("sha256").update(`${row.root}\0${path}`).digest("hex"),
+    contentHash: row.content_hash,
+    size: row.size,
+    mtimeMs: row.mtime_ms,
+  };
+}

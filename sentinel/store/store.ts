@@ -1,0 +1,261 @@
+/**
+ * What the sentinel remembers, as an interface with one implementation per database.
+ *
+ * A job is QUEUED, RUNNING, COMPLETED, FAILED or CANCELLED. Only {@link Store.commit} moves it, each
+ * move guarded in SQL by the state (and attempt and worker) it starts from, so that a decision made
+ * from an older view does nothing. A lease is held by (worker process, attempt); the store is the
+ * authority, the scheduler's memory a copy that may lag.
+ *
+ * Keys, generations and the commit: docs/decisions/0001-keys-and-the-commit.md.
+ */
+import type { ErrorKind, LogLine, Output, SinkMode } from "../../protocol/messages.ts";
+import type { PluginStatus, Root, Rule } from "../../protocol/records.ts";
+
+/** A queued job with all that a DISPATCH needs besides its plugin. */
+export interface ReadyJob {
+  jobId: number;
+  pluginId: number;
+  /** Attempts so far; the next lease is this plus one. */
+  attempt: number;
+  failures: number;
+  lostWorkers: number;
+  generation: number;
+  priority: number;
+  fileVersionId: number;
+  filePath: string;
+  /** SHA-256 over root name, NUL and relative path: the file's name in lineage columns. */
+  fileKey: string;
+  contentHash: string;
+  size: number;
+  mtimeMs: number;
+}
+
+export interface RunningJob {
+  jobId: number;
+  pluginId: number;
+  attempt: number;
+  failures: number;
+  lostWorkers: number;
+  workerId: string;
+}
+
+/** An attempt's end, and what becomes of its job. */
+export interface AttemptEnd {
+  jobId: number;
+  attempt: number;
+  workerId: string;
+  nowMs: number;
+  metrics: Readonly<Record<string, number>>;
+}
+
+export type Change =
+  | {
+    type: "claim";
+    jobId: number;
+    attempt: number;
+    workerId: string;
+    leaseUntilMs: number;
+    nowMs: number;
+  }
+  | ({ type: "complete"; outputs: readonly KeyedOutput[] } & AttemptEnd)
+  | ({
+    type: "fail";
+    status: "FAILED" | "REJECTED" | "ABORTED" | "LOST";
+    errorKind: ErrorKind | null;
+    message: string | null;
+    /** What this attempt is counted as; a rejected one is counted as nothing. */
+    countsAs: "failure" | "lost_worker" | "nothing";
+    next: { state: "FAILED" } | { state: "CANCELLED" } | { state: "QUEUED"; notBeforeMs: number };
+  } & AttemptEnd)
+  | { type: "renew"; workerId: string; leaseUntilMs: number; nowMs: number }
+  | { type: "log"; jobId: number; attempt: number; lines: readonly LogLine[] }
+  | { type: "worker_seen"; worker: WorkerRow; nowMs: number }
+  | { type: "worker_lost"; workerId: string; nowMs: number }
+  | { type: "wake"; nowMs: number }
+  | {
+    type: "plugin_locked";
+    pluginId: number;
+    lockfile: string;
+    envHash: string;
+    artifactHash: string;
+  }
+  | { type: "plugin_rejected"; pluginId: number; reason: string }
+  | { type: "plugin_activated"; pluginId: number; nowMs: number }
+  | { type: "environment_ready"; envHash: string; bytes: number | null; nowMs: number }
+  | { type: "environment_failed"; envHash: string; problem: string };
+
+/** An output with the mode of its topic, which decides its key. */
+export interface KeyedOutput extends Output {
+  mode: SinkMode;
+}
+
+/** What a change did: `applied` is false when its guard did not hold. */
+export interface Outcome {
+  applied: boolean;
+  /** Of a completion: URIs that left the catalog in the same transaction. */
+  retired?: string[];
+  /** Of a completion whose topic's mode is `error`: why it was turned into a failure. */
+  refused?: string;
+}
+
+export interface WorkerRow {
+  id: string;
+  host: string;
+  version: string;
+  slots: number;
+  sandbox: string;
+  features: readonly string[];
+}
+
+/** A published plugin version. */
+export interface PluginRow {
+  id: number;
+  name: string;
+  version: string;
+  sourceCode: string;
+  artifactHash: string | null;
+  envHash: string | null;
+  patterns: string[];
+  topics: string[];
+  manifest: Record<string, unknown>;
+  requirements: string[] | null;
+  python: string | null;
+  status: PluginStatus;
+  reason: string | null;
+  paused: string | null;
+  /** Backfill's place: files up to this id are taken in; null when all are. */
+  intakeAfterFileId: number | null;
+}
+
+export interface NewPlugin {
+  name: string;
+  version: string;
+  sourceCode: string;
+  sourceHash: string;
+  artifactHash: string | null;
+  envHash: string | null;
+  patterns: readonly string[];
+  topics: readonly string[];
+  manifest: unknown;
+  requirements: readonly string[] | null;
+  python: string | null;
+  signature: string;
+  publisher: string;
+  nowMs: number;
+}
+
+/** What the scanner saw of one root, already settled and hashed. */
+export interface Observations {
+  rootId: number;
+  seen: readonly {
+    folder: string;
+    name: string;
+    size: number;
+    mtimeMs: number;
+    contentHash: string;
+  }[];
+  deleted: readonly { folder: string; name: string }[];
+  unreadable: readonly { folder: string; name: string; reason: string }[];
+}
+
+/** A live file whose current version plugins may want. */
+export interface CurrentFile {
+  fileId: number;
+  versionId: number;
+  path: string;
+}
+
+export interface WantedJob {
+  pluginId: number;
+  pluginName: string;
+  fileId: number;
+  fileVersionId: number;
+  priority: number;
+}
+
+export interface RootRow extends Omit<Root, "files" | "problems" | "problem" | "last_scan_ms"> {
+  files: number;
+  problems: number;
+}
+
+export interface Refusal {
+  job_id: number;
+  reason: string;
+}
+
+export interface Store {
+  /** Applies all changes in one durable transaction, in order; outcomes match them by position. */
+  commit(changes: readonly Change[]): Promise<Outcome[]>;
+
+  /** The first `limit` ready jobs of a plugin version: highest priority first, then oldest. */
+  readyJobs(pluginId: number, limit: number): Promise<ReadyJob[]>;
+  /** Plugin versions that have ready jobs. */
+  readyPlugins(): Promise<number[]>;
+  runningJobs(): Promise<RunningJob[]>;
+  /** When the earliest delayed retry is due, or null. */
+  nextWakeMs(): Promise<number | null>;
+
+  plugin(pluginId: number): Promise<PluginRow | null>;
+  activePlugins(): Promise<PluginRow[]>;
+  /** Versions that still have to be locked or staged, oldest first. */
+  unfinishedPlugins(): Promise<PluginRow[]>;
+  /** Stores a version, or finds the same artifact again; `fresh` tells which. */
+  addPlugin(plugin: NewPlugin): Promise<{ pluginId: number; fresh: boolean }>;
+  /** Puts an older version back in line to be activated. */
+  restagePlugin(pluginId: number): Promise<void>;
+  pausePlugin(name: string, reason: string | null): Promise<boolean>;
+  lockfile(envHash: string): Promise<{ lockfile: string; python: string | null } | null>;
+  /** The lockfile that the same requirements got before, if any. */
+  lockfileFor(requirements: readonly string[], python: string | null): Promise<string | null>;
+  saveLockfile(lock: {
+    envHash: string;
+    lockfile: string;
+    requirements: readonly string[];
+    python: string | null;
+  }): Promise<void>;
+
+  /** Records observations; resolves with the files that have a new current version. */
+  observe(observations: Observations, nowMs: number): Promise<CurrentFile[]>;
+  /** Live files with an id beyond `afterFileId`, in order of id. */
+  currentFiles(afterFileId: number, limit: number): Promise<CurrentFile[]>;
+  /** Makes or re-queues wanted jobs (rule 1); resolves with the plugin ids that got work. */
+  enqueue(wanted: readonly WantedJob[], nowMs: number): Promise<{ queued: number[] }>;
+  /** Notes how far a plugin's backfill is. */
+  intakeProgress(pluginId: number, afterFileId: number | null): Promise<void>;
+
+  retry(
+    jobIds: readonly number[],
+    nowMs: number,
+  ): Promise<{ plugins: number[]; refused: Refusal[] }>;
+  /** Cancels queued jobs; running ones are named, for the caller to abort. */
+  cancel(
+    jobIds: readonly number[],
+    nowMs: number,
+  ): Promise<{ cancelled: number; running: number[]; refused: Refusal[] }>;
+
+  roots(): Promise<RootRow[]>;
+  addRoot(root: {
+    name: string;
+    directory: string;
+    settleMs: number;
+    pollMs: number;
+  }): Promise<number>;
+  removeRoot(name: string, nowMs: number): Promise<boolean>;
+  rules(): Promise<Rule[]>;
+  saveRule(rule: Omit<Rule, "id"> & { id?: number }): Promise<number | null>;
+  deleteRule(ruleId: number): Promise<boolean>;
+  subscriptions(): Promise<{ plugin: string; tag: string }[]>;
+  setSubscription(plugin: string, tag: string, subscribed: boolean): Promise<void>;
+  topicConfigs(): Promise<{ topic: string; uri: string; mode: SinkMode }[]>;
+  setTopic(topic: string, uri: string, mode: SinkMode): Promise<void>;
+
+  /** LIVE outputs that no worker has reported as promoted. */
+  unpromoted(
+    limit: number,
+  ): Promise<{ job_id: number; topic: string; uri: string; staged: string }[]>;
+  promoted(outputs: readonly { job_id: number; uri: string }[], nowMs: number): Promise<void>;
+  unpromotedCount(): Promise<number>;
+
+  audit(entry: { atMs: number; who: string; action: string; detail: string }): Promise<void>;
+  close(): Promise<void>;
+}
