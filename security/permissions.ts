@@ -1,0 +1,167 @@
+/**
+ * What each program may touch, as exact flags for `deno run`. [pure]
+ *
+ * Permissions are fixed when a program starts, so its command line and the roots in its store decide.
+ * libzmq is called by FFI, which no other flag binds: its sockets need no `--allow-net`, and the
+ * sentinel has none at all.
+ */
+import { dirname, join, resolve } from "node:path";
+import { sqlitePath } from "../protocol/database_url.ts";
+import { readProgramOptions } from "./program_options.ts";
+
+export type Program = "start" | "sentinel" | "worker" | "run" | "doctor" | "install";
+
+export const STATE_DIR = ".casparian";
+
+/** Where a program is started, and what it needs of this installation. */
+export interface Place {
+  /** The folder of casparian.ts. */
+  readonly project: string;
+  /** Relative paths of the command line are meant from here. */
+  readonly cwd: string;
+  /** The Deno that runs us. */
+  readonly deno: string;
+  /** Files that may hold libzmq. */
+  readonly addons: readonly string[];
+  /** Of one start of a worker: scratch folders, and the sockets that its plugins connect to, see {@link bridgeSocket}. */
+  readonly runDir: string;
+  /** Where the user's own programs are. */
+  readonly bin: string;
+}
+
+interface Grants {
+  /** "all": a worker follows interpreters and data roots wherever they lie. */
+  readonly read: readonly string[] | "all";
+  readonly write: readonly string[];
+  readonly run?: readonly string[];
+  readonly net?: readonly string[];
+  readonly sys?: readonly string[];
+  readonly ffi?: readonly string[];
+  readonly env: readonly string[];
+}
+
+const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
+  start: (paths, place) => ({
+    read: [place.project, paths.state, paths.output, ...paths.roots, ...paths.plugins.map(dirname)],
+    write: [paths.state],
+    run: [place.deno],
+    ffi: place.addons,
+    env: ENVIRONMENT,
+  }),
+  sentinel: (paths, place) => ({
+    read: [place.project, paths.state, ...paths.database, ...paths.roots],
+    write: [paths.state, ...paths.database],
+    ffi: place.addons,
+    env: ENVIRONMENT,
+  }),
+  worker: (paths, place) => ({ ...pythonGrants(paths, place), ffi: place.addons }),
+  run: pythonGrants,
+  doctor: pythonGrants,
+  install: (paths, place) => ({
+    read: [place.project, paths.to],
+    write: [paths.to],
+    env: [...ENVIRONMENT, "PATH", "HOME"],
+  }),
+};
+
+/** By name, never all of the environment: it may hold other programs' secrets. */
+const ENVIRONMENT = ["INIT_CWD", "CASPARIAN_DEBUG", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"];
+/** What finds Python and uv, and what they need to fetch packages where a site has its own index. */
+const PYTHON_ENVIRONMENT = [
+  ...["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"],
+  ...["XDG_DATA_HOME", "XDG_BIN_HOME", "PIP_*", "UV_*", "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  ...["REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+  ...["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
+];
+
+function pythonGrants(paths: ProgramPaths, place: Place): Grants {
+  return {
+    read: "all",
+    write: [paths.state, paths.output, place.runDir],
+    run: [join(place.project, "worker", "launch.sh")],
+    net: Array.from(
+      { length: BRIDGE_SOCKETS_MAX },
+      (_, n) => `unix:${bridgeSocket(place.runDir, n)}`,
+    ),
+    sys: ["hostname", "statfs"],
+    env: [...ENVIRONMENT, ...PYTHON_ENVIRONMENT],
+  };
+}
+
+/** Deno grants a Unix socket by its exact path only, so a worker's sockets have known names. */
+export const BRIDGE_SOCKETS_MAX = 64;
+
+export function bridgeSocket(runDir: string, index: number): string {
+  return join(runDir, `${index}.sock`);
+}
+
+/** What SQLite keeps beside a database. */
+const DATABASE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
+
+interface ProgramPaths {
+  readonly state: string;
+  readonly output: string;
+  readonly database: readonly string[];
+  readonly roots: readonly string[];
+  readonly plugins: readonly string[];
+  readonly to: string;
+}
+
+function programPaths(args: readonly string[], place: Place): ProgramPaths {
+  const options = readProgramOptions(args);
+  const state = resolve(place.cwd, options.one("state") ?? STATE_DIR);
+  const database = databaseFile(options.one("database"));
+  return {
+    state,
+    output: resolve(place.cwd, options.one("output") ?? join(state, "output")),
+    database: database === undefined
+      ? []
+      : DATABASE_SUFFIXES.map((suffix) => resolve(place.cwd, database) + suffix),
+    roots: options.all("root").map((root) => resolve(place.cwd, rootDirectory(root))),
+    plugins: options.all("plugin").map((file) => resolve(place.cwd, file)),
+    to: resolve(place.cwd, options.one("to") ?? place.bin),
+  };
+}
+
+/** Nothing for a wrong URL: the program itself says what is wrong with it. */
+function databaseFile(url: string | undefined): string | undefined {
+  try {
+    return url === undefined ? undefined : sqlitePath(url);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The directory in `NAME=DIR` or `DIR`; a name holds no separator. */
+export function rootDirectory(root: string): string {
+  return /^[^/\\=]+=(.+)$/s.exec(root)?.[1] ?? root;
+}
+
+/**
+ * The flags of `deno run` for a program and its command line.
+ * @param args As the program gets them; options are read as `--name value` or `--name=value`.
+ */
+export function permissionFlags(program: Program, args: readonly string[], place: Place): string[] {
+  const { read, ...grants } = GRANTS[program](programPaths(args, place), place);
+  return [
+    "--no-prompt",
+    read === "all" ? "--allow-read" : listFlag("read", grantablePaths(read)),
+    listFlag("write", grantablePaths(grants.write)),
+    ...grants.run ? [listFlag("run", grants.run)] : [],
+    ...grants.net ? [listFlag("net", grants.net)] : [],
+    ...grants.sys ? [listFlag("sys", grants.sys)] : [],
+    ...grants.ffi ? [listFlag("ffi", grantablePaths(grants.ffi))] : [],
+    listFlag("env", grants.env),
+  ];
+}
+
+const listFlag = (name: string, values: readonly string[]) => `--allow-${name}=${values.join(",")}`;
+
+/** Flags split at commas and know no escape, so a path with one is granted by the folder above it. */
+function grantablePaths(paths: readonly string[]): string[] {
+  const grantable = paths.map((path) => {
+    while (path.includes(",")) path = dirname(path);
+    return path;
+  });
+  return [...new Set(grantable)];
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import denoJson from "../deno.json" with { type: "json" };
+import { bridgeSocket, permissionFlags, type Place, rootDirectory } from "./permissions.ts";
+import { readProgramOptions } from "./program_options.ts";
+
+const place: Place = {
+  project: "/opt/casparian",
+  cwd: "/home/me",
+  deno: "/usr/bin/deno",
+  addons: ["/opt/casparian/node_modules/addon.node"],
+  runDir: "/home/me/.casparian/run/1",
+  bin: "/home/me/.local/bin",
+};
+
+const flag = (flags: string[], name: string) =>
+  flags.find((each) => each === `--allow-${name}` || each.startsWith(`--allow-${name}=`))
+    ?.split("=")[1]?.split(",");
+
+Deno.test("a sentinel may read its roots, write its state, and start nothing", () => {
+  const args = ["--root", "in=data", "--root=/mnt/share", "--database", "sqlite://db.sqlite3"];
+  const flags = permissionFlags("sentinel", args, place);
+  const database = ["", "-wal", "-shm", "-journal"].map((end) => `/home/me/db.sqlite3${end}`);
+  const state = "/home/me/.casparian";
+  assert.deepEqual(flag(flags, "read"), [
+    "/opt/casparian",
+    state,
+    ...database,
+    "/home/me/data",
+    "/mnt/share",
+  ]);
+  assert.deepEqual(flag(flags, "write"), [state, ...database]);
+  assert.deepEqual(flag(flags, "ffi"), place.addons);
+  assert.equal(flag(flags, "run"), undefined);
+  assert.equal(flag(flags, "net"), undefined);
+});
+
+Deno.test("a worker may start its launcher only, and listens on its own sockets only", () => {
+  const flags = permissionFlags("worker", ["--state", "/s", "--output=/o"], place);
+  assert.deepEqual(flag(flags, "run"), ["/opt/casparian/worker/launch.sh"]);
+  assert.deepEqual(flag(flags, "write"), ["/s", "/o", place.runDir]);
+  assert.ok(flag(flags, "net")?.every((scope) => scope.startsWith(`unix:${place.runDir}/`)));
+  assert.ok(flag(flags, "net")?.includes(`unix:${bridgeSocket(place.runDir, 0)}`));
+});
+
+Deno.test("no program may do everything, or ask for more while it runs", () => {
+  for (const program of ["start", "sentinel", "worker", "run", "doctor", "install"] as const) {
+    const flags = permissionFlags(program, [], place);
+    assert.ok(flags.includes("--no-prompt"), program);
+    for (const name of ["write", "env"]) assert.ok(flag(flags, name)?.[0], `${program} ${name}`);
+    const open = flags.filter((each) => !each.includes("=") && each.startsWith("--allow-"));
+    const readsAll = ["worker", "run", "doctor"].includes(program);
+    assert.deepEqual(open, readsAll ? ["--allow-read"] : []);
+  }
+});
+
+Deno.test("a folder with a comma in its name is granted by the one above it, as flags have no escape", () => {
+  const flags = permissionFlags("sentinel", ["--root", "/data/a,b/c"], place);
+  assert.equal(flag(flags, "read")?.at(-1), "/data");
+});
+
+Deno.test("a wrong database URL grants nothing and is left for the program to refuse", () => {
+  const flags = permissionFlags("sentinel", ["--database", "mysql://x"], place);
+  assert.deepEqual(flag(flags, "write"), ["/home/me/.casparian"]);
+});
+
+Deno.test("a root is a directory, or one with a name before it", () => {
+  assert.equal(rootDirectory("in=data"), "data");
+  assert.equal(rootDirectory("./odd=name"), "./odd=name");
+  assert.equal(rootDirectory("data"), "data");
+});
+
+Deno.test("program options are read up to a bare --", () => {
+  const options = readProgramOptions(["--root", "a", "--root=b", "--state", "--", "--root", "c"]);
+  assert.deepEqual(options.all("root"), ["a", "b"]);
+  assert.equal(options.one("output"), undefined);
+});
+
+Deno.test("the tasks grant FFI to the very version of zeromq that is imported", () => {
+  const version = denoJson.imports.zeromq.split("@")[1];
+  for (const name of ["casparian", "start", "sentinel", "worker"] as const) {
+    assert.ok(denoJson.tasks[name].includes(`--allow-ffi=node_modules/.deno/zeromq@${version} `));
+  }
+});
