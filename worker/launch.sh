@@ -1,0 +1,184 @@
+#!/bin/sh
+# The one program a worker is allowed to start (its --allow-run holds this absolute path and no other),
+# so everything else is started through it:
+#
+#   launch.sh run [NAME=VALUE]... CMD [ARG]...
+#       CMD with exactly that environment.
+#   launch.sh sandbox bwrap|unshare [KIND PATH]... -- [NAME=VALUE]... CMD [ARG]...
+#       The same in user, network, PID, IPC, UTS and mount namespaces of its own: no network, no
+#       home, and of the host's files the system's programs and libraries and only these:
+#         ro PATH | rw PATH       to read; to read and write
+#         hide PATH               an empty folder in place of what lies below a visible one
+#         link PATH TARGET        a symbolic link
+#         cd PATH                 where CMD starts
+#       worker/sandbox.ts gives real paths, and parents before what lies below them.
+#   launch.sh find NAME           prints where NAME is on the PATH
+#   launch.sh end GROUP           kills a process group (a worker may not send signals by number)
+#
+# What runs here dies with the worker, however the worker dies: this process gets SIGKILL with its
+# parent, and a PID namespace ends with its first process.
+set -eu
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+SYSTEM_DIRS="usr bin sbin lib lib32 lib64 libx32 nix/store gnu/store"
+# What programs read in /etc to find libraries, names and the local time; no keys, no configuration.
+SYSTEM_FILES="alternatives fonts group ld.so.cache ld.so.conf ld.so.conf.d localtime mime.types
+  nsswitch.conf passwd timezone"
+DEVICES="null zero full random urandom"
+
+fail() {
+  echo "launch.sh: $*" >&2
+  exit 126
+}
+
+fail_kind() { fail "Cannot lay out the sandbox as a path must be ro, rw, hide, link or cd: got $1"; }
+
+# Replaces this shell by a command that dies with its parent. Busybox's setpriv can not do that; the
+# end of its standard input is then all that tells a Python template of its worker's death.
+exec_tied() {
+  if setpriv --pdeathsig KILL true 2>/dev/null; then set -- setpriv --pdeathsig KILL "$@"; fi
+  exec "$@"
+}
+
+# ---- bubblewrap -------------------------------------------------------------------------------
+
+# Rewrites `[KIND PATH]... -- CMD` into bubblewrap's options. They go behind CMD first, for "$@" is the
+# only list that a POSIX shell has; then CMD is rotated to the end.
+sandbox_bwrap() {
+  paths=0
+  for word in "$@"; do
+    if [ "$word" = -- ]; then break; fi
+    paths=$((paths + 1))
+  done
+  command_words=$(($# - paths - 1))
+  set -- "$@" --unshare-all --die-with-parent --cap-add CAP_SYS_ADMIN --hostname sandbox
+  for dir in $SYSTEM_DIRS; do
+    if [ -L "/$dir" ]; then set -- "$@" --symlink "$(readlink "/$dir")" "/$dir"
+    elif [ -d "/$dir" ]; then set -- "$@" --ro-bind "/$dir" "/$dir"; fi
+  done
+  for file in $SYSTEM_FILES; do set -- "$@" --ro-bind-try "/etc/$file" "/etc/$file"; done
+  set -- "$@" --proc /proc --dev /dev --tmpfs /tmp
+  while [ "$1" != -- ]; do
+    case $1 in
+      ro) set -- "$@" --ro-bind "$2" "$2" ;;
+      rw) set -- "$@" --bind "$2" "$2" ;;
+      hide) set -- "$@" --tmpfs "$2" ;;
+      cd) set -- "$@" --chdir "$2" ;;
+      link)
+        set -- "$@" --symlink "$3" "$2"
+        shift
+        ;;
+      *) fail_kind "$1" ;;
+    esac
+    shift 2
+  done
+  shift
+  set -- "$@" --remount-ro / -- env -i
+  while [ "$command_words" -gt 0 ]; do
+    set -- "$@" "$1"
+    shift
+    command_words=$((command_words - 1))
+  done
+  exec_tied bwrap "$@"
+}
+
+# ---- unshare ----------------------------------------------------------------------------------
+
+# The new root is built on /sys: every Linux has that folder, no plugin reads it, and covering it
+# hides nothing that is still to be shown (as covering /tmp or /mnt might).
+ROOT=/sys
+
+# A bind mount ignores `ro` until it is remounted, and so does every mount below it.
+seal() {
+  while read -r _ _ _ _ point _; do
+    case $point in *\\*) point=$(printf '%b' "$point") ;; esac # a space is written \040 there
+    case $point in "$1" | "$1"/*) mount -o remount,bind,ro "$point" ;; esac
+  done </proc/self/mountinfo
+}
+
+show() { # ro|rw PATH
+  if [ -d "$2" ]; then mkdir -p "$ROOT$2"
+  elif [ ! -e "$ROOT$2" ]; then
+    mkdir -p "$ROOT${2%/*}"
+    : >"$ROOT$2"
+  fi
+  mount --rbind "$2" "$ROOT$2"
+  if [ "$1" = ro ]; then seal "$ROOT$2"; fi
+}
+
+show_paths() {
+  while [ "$1" != -- ]; do
+    case $1 in
+      ro | rw) show "$1" "$2" ;;
+      hide) mount -t tmpfs -o size=64k,mode=755 tmpfs "$ROOT$2" ;;
+      cd) ;;
+      link)
+        mkdir -p "$ROOT${2%/*}"
+        ln -s "$3" "$ROOT$2"
+        shift
+        ;;
+      *) fail_kind "$1" ;;
+    esac
+    shift 2
+  done
+}
+
+show_system() {
+  for dir in $SYSTEM_DIRS; do
+    if [ -L "/$dir" ]; then ln -s "$(readlink "/$dir")" "$ROOT/$dir"
+    elif [ -d "/$dir" ]; then show ro "/$dir"; fi
+  done
+  mkdir -p "$ROOT/etc" "$ROOT/proc" "$ROOT/dev/shm" "$ROOT/tmp"
+  # Copies of what is there: one process where bind mounts would take two for each file.
+  (cd /etc && cp -RP $SYSTEM_FILES "$ROOT/etc") 2>/dev/null || true
+  mount -t proc -o nosuid,nodev,noexec proc "$ROOT/proc"
+  for device in $DEVICES; do show rw "/dev/$device"; done
+  ln -s /proc/self/fd "$ROOT/dev/fd"
+  mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$ROOT/dev/shm"
+  mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$ROOT/tmp"
+}
+
+# The first process of the new namespaces: lays out its files, lets go of the host's, becomes CMD.
+inside() {
+  mount -t tmpfs -o mode=755 tmpfs "$ROOT"
+  show_system
+  show_paths "$@"
+  mkdir "$ROOT/.host"
+  cd "$ROOT"
+  pivot_root . .host
+  umount -l /.host
+  rmdir /.host
+  mount -o remount,bind,ro /
+  directory=/
+  while [ "$1" != -- ]; do
+    case $1 in
+      cd) directory=$2 ;;
+      link) shift ;;
+    esac
+    shift 2
+  done
+  shift
+  cd "$directory"
+  exec env -i "$@"
+}
+
+# ---- commands ---------------------------------------------------------------------------------
+
+mode=${1:-}
+if [ $# -gt 0 ]; then shift; fi
+case $mode in
+  run) exec_tied env -i "$@" ;;
+  sandbox)
+    way=$1
+    shift
+    case $way in
+      bwrap) sandbox_bwrap "$@" ;;
+      unshare) exec_tied unshare -Urpfmniu --kill-child "$0" inside "$@" ;;
+      *) fail "Cannot make a sandbox as the way must be bwrap or unshare: got $way" ;;
+    esac
+    ;;
+  inside) inside "$@" ;;
+  find) command -v -- "$1" ;;
+  end) kill -s KILL -- "-$1" ;; # dash takes `--` with this spelling only
+  *) fail "Cannot launch as the command must be run, sandbox, find or end: got '$mode'" ;;
+esac

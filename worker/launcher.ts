@@ -1,0 +1,121 @@
+import { fileURLToPath } from "node:url";
+
+/** The one program a worker may start; `--allow-run` holds exactly this path. */
+export const LAUNCHER = fileURLToPath(new URL("./launch.sh", import.meta.url));
+
+/** How much of a program's output is kept for its error: pip and uv end with what matters. */
+const OUTPUT_CHARS_MAX = 64 * 1024;
+
+export type ProcessEnvironment = Readonly<Record<string, string>>;
+
+export interface LaunchOptions {
+  /** Everything the program sees; nothing is inherited. */
+  readonly environment: ProcessEnvironment;
+  readonly cwd?: string;
+  /** Gets each line of standard output and error, in the order they came. */
+  readonly onLine?: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** After this the program and all of its process group are killed. */
+  readonly limitMs?: number;
+}
+
+export interface LaunchResult {
+  readonly success: boolean;
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** `A=1 B=2` as words for the launcher, which starts everything with an empty environment. */
+export function environmentWords(environment: ProcessEnvironment): string[] {
+  return Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+}
+
+/**
+ * Runs a program to its end through the launcher, in a process group of its own.
+ * @throws {DOMException} "AbortError" (or the signal's own reason) or "TimeoutError", after the whole
+ * group was killed.
+ */
+export async function runToEnd(
+  argv: readonly string[],
+  options: LaunchOptions,
+): Promise<LaunchResult> {
+  return await launchToEnd(["run", ...environmentWords(options.environment), ...argv], options);
+}
+
+/** The same for any of the launcher's own commands. */
+export async function launchToEnd(
+  words: readonly string[],
+  options: Omit<LaunchOptions, "environment">,
+): Promise<LaunchResult> {
+  options.signal?.throwIfAborted();
+  const child = new Deno.Command(LAUNCHER, {
+    args: [...words],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  const ended = Promise.all([
+    readLines(child.stdout, options.onLine),
+    readLines(child.stderr, options.onLine),
+    child.status,
+  ]);
+  const [stdout, stderr, status] = await killedOnStop(child.pid, ended, options);
+  return { success: status.success, code: status.code, stdout, stderr };
+}
+
+/** Where a program is on the PATH, or `null`. */
+export async function findProgram(name: string): Promise<string | null> {
+  const found = await launchToEnd(["find", name], {});
+  return found.success ? found.stdout.trim() : null;
+}
+
+async function killedOnStop<T>(
+  pid: number,
+  ended: Promise<T>,
+  { signal, limitMs }: Omit<LaunchOptions, "environment">,
+): Promise<T> {
+  let reason: unknown;
+  const stop = (why: unknown) => {
+    reason ??= why;
+    endGroup(pid);
+  };
+  const onAbort = () => stop(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
+  const timer = limitMs === undefined ? undefined : setTimeout(
+    () => stop(new DOMException(`Not done in ${limitMs} ms`, "TimeoutError")),
+    limitMs,
+  );
+  try {
+    const result = await ended;
+    if (reason !== undefined) throw reason;
+    return result;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+function endGroup(pid: number): void {
+  // A group that ended by itself a moment ago is all that this can fail on.
+  new Deno.Command(LAUNCHER, { args: ["end", `${pid}`], stderr: "null" }).outputSync();
+}
+
+/** Hands on whole lines, the last one also without its newline; returns the end of the text. */
+async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  onLine: (line: string) => void = () => {},
+): Promise<string> {
+  let text = "";
+  let rest = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text = (text + chunk).slice(-OUTPUT_CHARS_MAX);
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  }
+  if (rest !== "") onLine(rest);
+  return text;
+}
