@@ -1,0 +1,192 @@
+"""The template: a warmed process that holds no plugin's state and forks a child for each plugin.
+
+It is steered by lines of JSON: commands on its standard input, answers on its standard output. The
+worker is authoritative; the template only reports. It does nothing that takes long, so a template that
+does not answer a ping is stuck and the worker kills it. The end of its input means that the worker is
+gone: it kills all its children and exits. Children die with it in turn (PR_SET_PDEATHSIG).
+
+    {"op":"fork","child":"c1","socket":"/run/b.sock","cwd":"/scratch","nested_pid":true}
+        → {"event":"forked","child":"c1","pid":7,"nested":true} or {"event":"fork_failed",…,"message":…}
+    {"op":"cancel","child":"c1"}   SIGTERM: the job is asked to end by itself
+    {"op":"kill","child":"c1"}     SIGKILL, to all it started
+    {"op":"ping","n":1}            → {"event":"pong","n":1}
+    when a child is gone           → {"event":"exited","child":"c1","code":0|null,"signal":9|null,
+                                      "rss_peak_kib":N,"output":"what it wrote last"}
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import time
+from dataclasses import dataclass
+
+from bridge_child import OutputPipes, run_child
+from bridge_namespaces import PidNamespaces
+
+OUTPUT_TAIL_BYTES = 8 * 1024
+COMMAND_BYTES_MAX = 1024 * 1024
+
+
+@dataclass
+class Child:
+    name: str
+    pid: int
+    nested: bool
+    pipes: OutputPipes
+
+
+class Template:
+    def __init__(self, started_s: float):
+        self._started_s = started_s
+        self._commands = os.dup(0)
+        self._answers = os.dup(1)
+        os.dup2(2, 1)  # what an import prints must not end up among the answers
+        self._wake_reader, self._wake_writer = os.pipe()
+        self._children = {}
+        self._namespaces = PidNamespaces()
+        self._line = b""
+
+    def run(self):
+        """Serves until its input ends."""
+        self._catch_signals()
+        gc.collect()
+        gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page
+        try:
+            self._report_ready()
+            while self._turn():
+                pass
+        except BrokenPipeError:
+            pass  # nobody reads the answers: the worker is gone
+        finally:
+            self._end_children()
+
+    def _report_ready(self):
+        self._answer(
+            event="ready",
+            pid=os.getpid(),
+            warm_ms=round((time.monotonic() - self._started_s) * 1000),
+            nested_pid=self._namespaces.available,
+            python=sys.version.split()[0],
+        )
+
+    def _catch_signals(self):
+        for descriptor in (self._wake_reader, self._wake_writer):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the worker decides
+
+    def _turn(self) -> bool:
+        ready, _, _ = select.select([self._commands, self._wake_reader], [], [])
+        if self._wake_reader in ready:
+            os.read(self._wake_reader, 4096)
+            self._reap()
+        return self._commands not in ready or self._read_commands()
+
+    def _read_commands(self) -> bool:
+        data = os.read(self._commands, 65536)
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            self._obey(line)
+        return bool(data) and len(self._line) <= COMMAND_BYTES_MAX
+
+    def _obey(self, line: bytes):
+        try:
+            command = json.loads(line)
+            obey = {"fork": self._fork, "kill": self._kill, "cancel": self._cancel, "ping": self._ping}
+            obey[command["op"]](command)
+        except (ValueError, KeyError, TypeError) as error:
+            self._answer(event="refused", message=f"Cannot obey {line[:200]!r}: {error!r}")
+
+    def _ping(self, command: dict):
+        self._answer(event="pong", n=command["n"])
+
+    def _fork(self, command: dict):
+        name, socket_path, directory = command["child"], command["socket"], command["cwd"]
+        nested = bool(command.get("nested_pid")) and self._namespaces.available
+        pipes = OutputPipes()
+        try:
+            pid = self._namespaces.fork() if nested else os.fork()
+        except OSError as error:
+            pipes.close_writers()
+            pipes.close_readers()
+            self._answer(event="fork_failed", child=name, message=str(error))
+            return
+        if pid == 0:
+            self._let_go()
+            run_child(name, socket_path, directory, pipes)
+        pipes.close_writers()
+        self._children[pid] = Child(name, pid, nested, pipes)
+        self._answer(event="forked", child=name, pid=pid, nested=nested)
+
+    def _let_go(self):
+        """In the child: nothing of the template's may stay open."""
+        signal.set_wakeup_fd(-1)
+        for descriptor in (self._commands, self._answers, self._wake_reader, self._wake_writer):
+            os.close(descriptor)
+        self._namespaces.close()
+        for sibling in self._children.values():
+            sibling.pipes.close_readers()
+
+    def _cancel(self, command: dict):
+        for child in self._named(command["child"]):
+            os.kill(child.pid, signal.SIGTERM)
+
+    def _kill(self, command: dict):
+        for child in self._named(command["child"]):
+            _kill_tree(child)
+
+    def _named(self, name: str) -> "list[Child]":
+        """None if it has ended meanwhile, which its "exited" has told or will tell."""
+        return [child for child in self._children.values() if child.name == name]
+
+    def _reap(self):
+        while self._children:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            child = self._children.pop(pid, None)
+            if child is not None:
+                self._report_exit(child, status, usage.ru_maxrss)
+
+    def _report_exit(self, child: Child, status: int, rss_peak_kib: int):
+        if not child.nested:
+            _kill_group(child.pid)
+        output = child.pipes.rest(OUTPUT_TAIL_BYTES)
+        child.pipes.close_readers()
+        self._answer(
+            event="exited",
+            child=child.name,
+            code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+            signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+            rss_peak_kib=rss_peak_kib,
+            output=output,
+        )
+
+    def _end_children(self):
+        for child in self._children.values():
+            _kill_tree(child)
+        for pid in list(self._children):
+            os.waitpid(pid, 0)
+
+    def _answer(self, **fields):
+        line = json.dumps(fields).encode() + b"\n"
+        while line:
+            line = line[os.write(self._answers, line) :]
+
+
+def _kill_tree(child: Child):
+    os.kill(child.pid, signal.SIGKILL)
+    if not child.nested:
+        _kill_group(child.pid)
+
+
+def _kill_group(leader: int):
+    """A child leads a group of its own from its first moments; before, there is nothing but itself."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
