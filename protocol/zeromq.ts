@@ -24,7 +24,7 @@ import {
   type SocketOptions,
   type SocketType,
 } from "./zeromq_options.ts";
-import { Readiness } from "./zeromq_readiness.ts";
+import { Readiness, type Watched } from "./zeromq_readiness.ts";
 
 export {
   curveKeypair,
@@ -82,6 +82,11 @@ export class ZmqContext {
     return this.#closing ??= this.#close();
   }
 
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async #close(): Promise<void> {
     for (const socket of this.#sockets) socket.close();
     await this.#readiness.stop();
@@ -89,10 +94,10 @@ export class ZmqContext {
   }
 }
 
-/** Opened by `ZmqContext.socket()`. All methods but `closed` and `close()` throw once it is closed. */
+/** Opened by `ZmqContext.socket()`. Once closed it can neither bind, connect nor send. */
 export class ZmqSocket {
   readonly #zmq = libzmq();
-  readonly descriptor: number;
+  readonly #watched: Watched;
   /** The address last bound or connected, with the real port where `tcp://…:*` was asked for. */
   endpoint = "";
   #closed = false;
@@ -105,8 +110,12 @@ export class ZmqSocket {
     private readonly siblings: Set<ZmqSocket>,
     private readonly asksUserId: boolean,
   ) {
-    this.descriptor = readInteger(pointer, "descriptor");
-    readiness.add(this);
+    this.#watched = {
+      descriptor: readInteger(pointer, "descriptor"),
+      awaited: () => this.#waiting !== undefined,
+      look: () => this.#look(),
+    };
+    readiness.add(this.#watched);
   }
 
   get closed(): boolean {
@@ -142,7 +151,7 @@ export class ZmqSocket {
       );
     }
     const result = this.#sendFrames(frames);
-    if (this.#waiting) this.look(); // sending may have swallowed the news of a message that came in
+    if (this.#waiting) this.#look(); // sending may have swallowed the news of a message that came in
     return result;
   }
 
@@ -164,7 +173,7 @@ export class ZmqSocket {
   readable(): Promise<void> {
     if (this.#closed || this.#hasMessage()) return new Promise((resolve) => setImmediate(resolve));
     this.#waiting ??= Promise.withResolvers();
-    this.readiness.expect(this);
+    this.readiness.expect(this.#watched);
     return this.#waiting.promise;
   }
 
@@ -173,18 +182,12 @@ export class ZmqSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.siblings.delete(this);
-    this.readiness.remove(this);
+    this.readiness.remove(this.#watched);
     this.#zmq.zmq_close(this.pointer);
     this.#endWait();
   }
 
-  /** For the wait only. */
-  get awaited(): boolean {
-    return this.#waiting !== undefined;
-  }
-
-  /** For the wait only: see `Watched`. */
-  look(): void {
+  #look(): void {
     if (!this.#closed && this.#hasMessage()) this.#endWait();
   }
 
@@ -257,6 +260,6 @@ export class ZmqSocket {
 function copyReceived(bytes: number): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(bytes);
   const data = libzmq().zmq_msg_data(received);
-  if (bytes > 0 && data !== null) Deno.UnsafePointerView.copyInto(data, frame);
+  if (bytes > 0 && data !== null) libzmq().memcpy(frame, data, BigInt(bytes));
   return frame;
 }

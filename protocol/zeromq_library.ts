@@ -38,6 +38,10 @@ const SYMBOLS = {
   zmq_has: { parameters: ["buffer"], result: "i32" },
   zmq_errno: { parameters: [], result: "i32" },
   zmq_strerror: { parameters: ["i32"], result: "pointer" },
+  // Of libc, which the addon brings along. Deno's own views of pointers would need `--allow-ffi` without
+  // a scope; these need no more than the addon's path.
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void" },
+  strncpy: { parameters: ["buffer", "pointer", "usize"], result: "void" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 export type Libzmq = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -114,7 +118,9 @@ function realPathOrNone(path: string): string[] {
   }
 }
 
+const C_STRING_BYTES_MAX = 256;
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** The text as a C string: UTF-8 with a NUL at its end. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -126,8 +132,17 @@ export function zmqError(action: string, errno = libzmq().zmq_errno()): ZmqError
   return new ZmqError(action, errno, textAt(libzmq().zmq_strerror(errno)));
 }
 
+/** A C string of libzmq: an error's text or a user id, both below 256 bytes; "" for none. */
 export function textAt(pointer: Deno.PointerValue): string {
-  return pointer === null ? "" : Deno.UnsafePointerView.getCString(pointer);
+  if (pointer === null) return "";
+  const text = new Uint8Array(C_STRING_BYTES_MAX); // strncpy fills what is left with NUL
+  libzmq().strncpy(text, pointer, BigInt(text.length));
+  return textBeforeNul(text);
+}
+
+export function textBeforeNul(text: Uint8Array): string {
+  const end = text.indexOf(0);
+  return decoder.decode(end < 0 ? text : text.subarray(0, end));
 }
 
 /**
@@ -137,7 +152,7 @@ export function textAt(pointer: Deno.PointerValue): string {
 export function curveKeypair(): { publicKey: string; secretKey: string } {
   const [publicKey, secretKey] = [new Uint8Array(41), new Uint8Array(41)];
   if (libzmq().zmq_curve_keypair(publicKey, secretKey) !== 0) throw zmqError("make a CURVE key");
-  return { publicKey: z85Text(publicKey), secretKey: z85Text(secretKey) };
+  return { publicKey: textBeforeNul(publicKey), secretKey: textBeforeNul(secretKey) };
 }
 
 /** A key of 32 bytes, as a ZAP request carries it, in the 40 characters that people and files use. */
@@ -147,9 +162,5 @@ export function z85Key(key: Uint8Array): string {
   }
   const text = new Uint8Array(41);
   libzmq().zmq_z85_encode(text, key as Uint8Array<ArrayBuffer>, BigInt(key.length));
-  return z85Text(text);
-}
-
-function z85Text(terminated: Uint8Array): string {
-  return new TextDecoder().decode(terminated.subarray(0, 40));
+  return textBeforeNul(text);
 }

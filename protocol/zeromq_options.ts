@@ -1,5 +1,5 @@
 /** What a ZeroMQ socket may be told when it is opened, and how libzmq is told and asked. */
-import { libzmq, zmqError } from "./zeromq_library.ts";
+import { libzmq, textBeforeNul, zmqError } from "./zeromq_library.ts";
 
 export const SOCKET_TYPES = { pub: 1, sub: 2, dealer: 5, router: 6 } as const;
 export type SocketType = keyof typeof SOCKET_TYPES;
@@ -151,5 +151,5 @@ export function readEndpoint(socket: Deno.PointerValue): string {
   if (libzmq().zmq_getsockopt(socket, OPTION.lastEndpoint, text, bytes) !== 0) {
     throw zmqError("read the endpoint of a socket");
   }
-  return new TextDecoder().decode(text.subarray(0, Number(bytes[0]) - 1));
+  return textBeforeNul(text);
 }

@@ -24,7 +24,7 @@ const NOTHING = new Uint8Array(0);
 export interface Watched {
   readonly descriptor: number;
   /** Whether somebody waits for this socket. */
-  readonly awaited: boolean;
+  awaited(): boolean;
   /** Reads ZMQ_EVENTS, which rearms the descriptor, and ends the wait if there is something to read. */
   look(): void;
 }
@@ -63,7 +63,7 @@ export class Readiness {
   }
 
   async #pollWhileAwaited(): Promise<void> {
-    while (this.#watched.values().some((socket) => socket.awaited)) await this.#poll();
+    while (this.#watched.values().some((socket) => socket.awaited())) await this.#poll();
     this.#polling = undefined;
   }
 
