@@ -1,0 +1,395 @@
+/**
+ * One worker's dealings with its sentinel [pure]: events in, effects out; time comes with each event.
+ *
+ * The sentinel is the authority on jobs: it decides what runs and which receipt counts. This side is
+ * the authority on what its disk holds. While the sentinel is away (see link.ts) running jobs go on
+ * and receipts wait in the outbox; if this worker dies, its leases end and others do the work.
+ *
+ * A sentinel is "ours" once it has announced features or counted an attempt. A plain v4 one gets no
+ * field and no opcode of ours, no unasked HEARTBEAT, and as it never acknowledges a receipt, output
+ * is promoted as soon as the receipt is sent.
+ *
+ * Draining: no new jobs, queued ones go back at once, running ones may end until the limit and are
+ * killed then; the last receipts wait for their ACK, but not for ever.
+ */
+import {
+  FEATURES,
+  type Message,
+  type MessageBody,
+  type MessageName,
+  type MessageOf,
+} from "../protocol/messages.ts";
+import type { LogLevel, Random } from "../protocol/ports.ts";
+import { abortedReceipt, plainConclude, rejection } from "./conclusions.ts";
+import { type Job, JobSlots } from "./job_slots.ts";
+import { Link } from "./link.ts";
+import { Promotions } from "./promotions.ts";
+import { Outbox, type Receipt } from "./receipts.ts";
+import type { Effect, Pending, Progress, SessionEvent } from "./session_events.ts";
+
+const ERR_GAP_MS = 1000;
+/** After the last job, how long its receipt may wait for an answer before a draining worker ends. */
+const FAREWELL_MS = 5000;
+/** LOG messages kept while the sentinel is away; the oldest go first. */
+const BACKLOG_MAX = 256;
+
+export interface SessionOptions {
+  readonly identity: Omit<MessageBody<"identify">, "capabilities" | "features" | "envs">;
+  readonly slots: number;
+  /** Hashes of the environments that are ready at the start. */
+  readonly environments: readonly string[];
+  readonly random: Random;
+}
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #slots: JobSlots;
+  readonly #outbox = new Outbox();
+  readonly #promotions = new Promotions();
+  readonly #environments: Set<string>;
+  readonly #calls = new Map<number, "outputs.pending" | "outputs.promoted">();
+  readonly #backlog: MessageOf<"log">[] = [];
+  readonly #link: Link;
+  #effects: Effect[] = [];
+  #nowMs = 0;
+  #progress: Progress = [];
+  #errAtMs = -Infinity;
+  #callId = 0;
+  #promoting = 0;
+  #drain: { killAtMs: number; endAtMs: number } | undefined;
+  #finished = false;
+
+  constructor(options: SessionOptions, nowMs: number) {
+    this.#options = options;
+    this.#slots = new JobSlots(options.slots);
+    this.#environments = new Set(options.environments);
+    this.#link = new Link(options.random, nowMs);
+  }
+
+  /** What is to be done about `event`, in this order. */
+  handle(event: SessionEvent, nowMs: number): Effect[] {
+    this.#nowMs = nowMs;
+    this.#effects = [];
+    if (!this.#finished) this.#on(event);
+    if (this.#drain && !this.#finished) this.#endIfDrained(this.#drain);
+    return this.#effects;
+  }
+
+  /** When the next "tick" is needed; Infinity if only an event can change anything. */
+  get wakeAtMs(): number {
+    if (this.#finished) return Infinity;
+    const resendAtMs = this.#talks ? this.#outbox.dueAtMs : Infinity;
+    const { killAtMs, endAtMs } = this.#drain ?? { killAtMs: Infinity, endAtMs: Infinity };
+    return Math.min(this.#link.wakeAtMs, resendAtMs, killAtMs, endAtMs);
+  }
+
+  get activeJobs(): readonly Job[] {
+    return this.#slots.active();
+  }
+
+  /** Our sentinel is there: it understands all that we can say. */
+  get #talks(): boolean {
+    return this.#link.phase === "ready" && this.#link.ours;
+  }
+
+  #on(event: SessionEvent): void {
+    switch (event.type) {
+      case "start":
+        return this.#identify();
+      case "tick":
+        this.#progress = event.progress;
+        return this.#tick();
+      case "message":
+        return this.#onMessage(event.message);
+      case "malformed":
+        return this.#onMalformed(event.reason, event.answer);
+      case "logged":
+        return this.#sendLog({ name: "log", jobId: event.jobId, body: event.body });
+      case "ran":
+        this.#slots.ran(event.job);
+        return this.#startJobs();
+      case "ended":
+        return this.#onEnded(event.job, event.receipt);
+      case "promoted":
+        this.#promoting--;
+        if (this.#link.ours) this.#promotions.add(event.landed);
+        return this.#reportPromotions();
+      case "environment":
+        return this.#onEnvironment(event.body);
+      case "resolved":
+        return this.#send("resolved", 0, event.body);
+      case "tried":
+        return this.#send("tried", 0, event.body);
+      case "drain":
+        return this.#startDrain(event.limitMs);
+    }
+  }
+
+  #onMessage(message: Message): void {
+    const back = this.#link.heard(this.#nowMs);
+    if (back && this.#link.ours) this.#catchUp();
+    switch (message.name) {
+      case "heartbeat":
+        return this.#onHeartbeat(message.body);
+      case "dispatch":
+        return this.#onDispatch(message);
+      case "abort":
+        return this.#onAbort(message);
+      case "ack":
+        return this.#onAck(message);
+      case "prepare_env":
+        return this.#do({ type: "prepare", body: message.body });
+      case "resolve":
+        return this.#do({ type: "resolve", body: message.body });
+      case "try":
+        return this.#do({ type: "try", body: message.body });
+      case "reply":
+        return this.#onReply(message.body);
+      case "reload":
+        return this.#log("info", "The sentinel asked for a reload: a worker has nothing to reload");
+      case "err":
+        return this.#log("warning", `The sentinel answered with an error: ${message.body.message}`);
+      default:
+        return this.#onMalformed(`${message.name} is nothing a worker can be sent`, true);
+    }
+  }
+
+  // ---- the connection ------------------------------------------------------------------------
+
+  #tick(): void {
+    const due = this.#link.due(this.#nowMs);
+    if (due === "reconnect") this.#reconnect();
+    if (due === "beat") this.#heartbeat();
+    if (this.#talks) this.#sendReceipts();
+  }
+
+  #reconnect(): void {
+    if (this.#link.phase !== "lost") this.#forgetSending();
+    this.#link.reconnecting(this.#nowMs);
+    this.#do({ type: "reconnect" });
+    this.#identify();
+  }
+
+  #forgetSending(): void {
+    const silentMs = this.#link.silentMs(this.#nowMs);
+    this.#log("warning", `The sentinel has been silent for ${silentMs} ms: connecting again`);
+    this.#outbox.forgetSending();
+    this.#promotions.failed();
+    this.#calls.clear();
+  }
+
+  #identify(): void {
+    this.#send("identify", 0, {
+      capabilities: ["*"],
+      ...this.#options.identity,
+      features: [...FEATURES],
+      envs: [...this.#environments],
+    });
+  }
+
+  #recognise(): void {
+    if (this.#link.ours) return;
+    this.#link.ours = true;
+    this.#catchUp();
+  }
+
+  /** The sentinel is there (again): it gets what it missed and is asked what we missed. */
+  #catchUp(): void {
+    this.#heartbeat();
+    for (const { jobId, body } of this.#backlog.splice(0)) this.#send("log", jobId, body);
+    this.#sendReceipts();
+    this.#call("outputs.pending", {});
+    this.#reportPromotions();
+  }
+
+  #onHeartbeat(body: MessageBody<"heartbeat">): void {
+    if (body.features) this.#recognise();
+    if (this.#link.mayAnswerBeat(this.#nowMs)) this.#heartbeat();
+  }
+
+  #heartbeat(): void {
+    this.#link.beat(this.#nowMs);
+    const jobIds = [...this.#slots.jobIds(), ...this.#outbox.jobIds()];
+    this.#send("heartbeat", 0, {
+      status: jobIds.length > 0 ? "BUSY" : "IDLE",
+      ...(jobIds[0] === undefined ? {} : { current_job_id: jobIds[0] }),
+      active_job_count: jobIds.length,
+      active_job_ids: jobIds,
+      ...(this.#link.ours && this.#progress.length > 0 ? { progress: this.#progress } : {}),
+    });
+  }
+
+  #onMalformed(reason: string, answer: boolean): void {
+    this.#log("warning", `The sentinel sent what can not be used: ${reason}`);
+    if (!answer || this.#nowMs - this.#errAtMs < ERR_GAP_MS) return;
+    this.#errAtMs = this.#nowMs;
+    this.#send("err", 0, { message: reason });
+  }
+
+  // ---- jobs ----------------------------------------------------------------------------------
+
+  #onDispatch({ jobId, body }: MessageOf<"dispatch">): void {
+    if (body.attempt !== undefined) this.#recognise();
+    const job: Job = { id: jobId, attempt: body.attempt ?? 0, body };
+    if (this.#alreadyHeld(job)) return;
+    this.#dropOlder(job);
+    if (this.#drain || !this.#slots.offer(job)) return this.#reject(job);
+    this.#startJobs();
+  }
+
+  /** A doubled DISPATCH changes nothing; if the job is done, its receipt was lost and goes again. */
+  #alreadyHeld(job: Job): boolean {
+    const receipt = this.#outbox.get(job.id);
+    if (receipt?.attempt === job.attempt) this.#sendReceipt(receipt);
+    return receipt?.attempt === job.attempt || this.#slots.get(job.id)?.attempt === job.attempt;
+  }
+
+  /** A new attempt means that the sentinel has given up the one before, so nothing will come of it. */
+  #dropOlder(job: Job): void {
+    const receipt = this.#outbox.take(job.id);
+    if (receipt) this.#do({ type: "discard", staged: receipt.staged });
+    const older = this.#slots.get(job.id);
+    if (!older) return;
+    if (!this.#slots.isQueued(older)) this.#do({ type: "kill", job: older, cause: "superseded" });
+    this.#slots.remove(older);
+  }
+
+  #startJobs(): void {
+    for (const job of this.#slots.start()) this.#do({ type: "run", job });
+  }
+
+  #reject(job: Job): void {
+    this.#conclude(job.id, rejection(job));
+  }
+
+  #onAbort({ jobId, body }: MessageOf<"abort">): void {
+    const job = this.#slots.get(jobId);
+    if (!job || (body.attempt !== undefined && body.attempt !== job.attempt)) return;
+    if (this.#slots.isQueued(job)) this.#onEnded(job, abortedReceipt(job));
+    else this.#do({ type: "kill", job, cause: "aborted" });
+  }
+
+  #onEnded(job: Job, receipt: Receipt): void {
+    const superseded = this.#slots.get(job.id) !== job;
+    this.#slots.remove(job);
+    if (superseded) {
+      this.#do({ type: "discard", staged: receipt.staged });
+    } else {
+      this.#outbox.add(receipt);
+      if (this.#link.phase === "ready") this.#sendReceipt(receipt);
+    }
+    this.#startJobs();
+  }
+
+  #sendReceipts(): void {
+    for (const receipt of this.#outbox.due(this.#nowMs)) this.#sendReceipt(receipt);
+  }
+
+  #sendReceipt(receipt: Receipt): void {
+    this.#conclude(receipt.jobId, receipt.body);
+    this.#outbox.sent(receipt, this.#nowMs);
+    if (this.#link.ours) return;
+    this.#outbox.take(receipt.jobId); // no ACK will come
+    this.#promote(receipt, []);
+  }
+
+  #conclude(jobId: number, body: MessageBody<"conclude">): void {
+    this.#send("conclude", jobId, this.#link.ours ? body : plainConclude(body));
+  }
+
+  #onAck({ jobId, body }: MessageOf<"ack">): void {
+    const receipt = this.#outbox.take(jobId, body.attempt);
+    if (!receipt) return;
+    if (body.success) return this.#promote(receipt, body.retired ?? []);
+    if (receipt.staged.length === 0) return;
+    this.#log("warning", `Job ${jobId}: its output is discarded: ${body.message}`);
+    this.#do({ type: "discard", staged: receipt.staged });
+  }
+
+  #promote(receipt: Receipt, retired: readonly string[]): void {
+    // A file's new version may yield nothing at all: then there is only something to take away.
+    if (receipt.staged.length + retired.length === 0) return;
+    this.#promoting++;
+    this.#do({ type: "promote", receipt, retired });
+  }
+
+  // ---- calls to the catalog ------------------------------------------------------------------
+
+  #reportPromotions(): void {
+    if (!this.#talks) return;
+    const params = this.#promotions.next();
+    if (params) this.#call("outputs.promoted", params);
+  }
+
+  #call(method: "outputs.pending" | "outputs.promoted", params: unknown): void {
+    const id = ++this.#callId;
+    this.#calls.set(id, method);
+    this.#send("call", 0, { id, method, params });
+  }
+
+  #onReply({ id, result, error }: MessageBody<"reply">): void {
+    const method = this.#calls.get(id);
+    if (!this.#calls.delete(id)) return;
+    if (error) this.#log("warning", `The sentinel refused ${method}: ${error.message}`);
+    if (method === "outputs.pending") return this.#onPending(result);
+    if (error) this.#promotions.failed();
+    else this.#promotions.reported();
+    // After a refusal the next landing or reconnect tries again: no loop of refusals.
+    if (!error) this.#reportPromotions();
+  }
+
+  #onPending(result: unknown): void {
+    const outputs = (result as { outputs?: Pending[] } | undefined)?.outputs ?? [];
+    // What the outbox holds gets its own ACK; a rename before it would do no harm, but say it twice.
+    const pending = outputs.filter(({ job_id }) => !this.#outbox.get(job_id));
+    this.#promoting++;
+    this.#do({ type: "recover", pending });
+  }
+
+  // ---- the rest ------------------------------------------------------------------------------
+
+  #onEnvironment(body: MessageBody<"env_ready">): void {
+    if (body.error === undefined) this.#environments.add(body.env_hash);
+    else if (!this.#link.ours) return this.#send("err", 0, { message: body.error });
+    this.#send("env_ready", 0, body);
+  }
+
+  #sendLog(message: MessageOf<"log">): void {
+    if (this.#talks) return this.#send("log", message.jobId, message.body);
+    if (!this.#link.ours) return; // it has no word for logs
+    this.#backlog.push(message);
+    if (this.#backlog.length > BACKLOG_MAX) this.#backlog.shift();
+  }
+
+  #startDrain(limitMs: number): void {
+    const killAtMs = this.#nowMs + limitMs;
+    this.#drain ??= { killAtMs, endAtMs: Infinity };
+    this.#drain.killAtMs = Math.min(this.#drain.killAtMs, killAtMs);
+    for (const job of this.#slots.takeQueued()) this.#reject(job);
+  }
+
+  #endIfDrained(drain: { killAtMs: number; endAtMs: number }): void {
+    if (this.#nowMs >= drain.killAtMs) {
+      drain.killAtMs = Infinity;
+      for (const job of this.#slots.active()) this.#do({ type: "kill", job, cause: "drained" });
+    }
+    if (this.#slots.size > 0) return;
+    if (drain.endAtMs === Infinity) drain.endAtMs = this.#nowMs + FAREWELL_MS;
+    const quiet = this.#outbox.size + this.#promotions.size + this.#promoting === 0;
+    if (!quiet && this.#nowMs < drain.endAtMs) return;
+    this.#finished = true;
+    this.#do({ type: "finished" });
+  }
+
+  #send<N extends MessageName>(name: N, jobId: number, body: MessageBody<N>): void {
+    this.#do({ type: "send", name, jobId, body } as Effect);
+  }
+
+  #log(level: LogLevel, message: string): void {
+    this.#do({ type: "log", level, message });
+  }
+
+  #do(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+}

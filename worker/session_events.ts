@@ -1,0 +1,45 @@
+/** What can happen to a worker's session and what it can ask for [pure]: see session.ts. */
+import type { Message, MessageBody, MessageName } from "../protocol/messages.ts";
+import type { LogLevel } from "../protocol/ports.ts";
+import type { Job } from "./job_slots.ts";
+import type { Landed } from "./promotions.ts";
+import type { Receipt } from "./receipts.ts";
+import type { StagedOutput } from "./sinks/sink.ts";
+
+export type KillCause = "aborted" | "superseded" | "drained";
+export type Progress = NonNullable<MessageBody<"heartbeat">["progress"]>;
+/** An output that the catalog holds live and nobody has promoted. */
+export type Pending = { job_id: number; topic: string; uri: string; staged: string };
+
+export type SessionEvent =
+  | { type: "start" }
+  | { type: "tick"; progress: Progress }
+  | { type: "message"; message: Message }
+  /** What came was no message; `answer` is false if it was a broken ERR. */
+  | { type: "malformed"; reason: string; answer: boolean }
+  | { type: "logged"; jobId: number; body: MessageBody<"log"> }
+  /** The job's Python part is over. */
+  | { type: "ran"; job: Job }
+  | { type: "ended"; job: Job; receipt: Receipt }
+  /** Ends every "promote" and "recover", also with nothing landed. */
+  | { type: "promoted"; landed: Landed[] }
+  | { type: "environment"; body: MessageBody<"env_ready"> }
+  | { type: "resolved"; body: MessageBody<"resolved"> }
+  | { type: "tried"; body: MessageBody<"tried"> }
+  | { type: "drain"; limitMs: number };
+
+export type Effect =
+  | { [N in MessageName]: { type: "send"; name: N; jobId: number; body: MessageBody<N> } }[
+    MessageName
+  ]
+  | { type: "reconnect" }
+  | { type: "run"; job: Job }
+  | { type: "kill"; job: Job; cause: KillCause }
+  | { type: "promote"; receipt: Receipt; retired: readonly string[] }
+  | { type: "discard"; staged: readonly StagedOutput[] }
+  | { type: "recover"; pending: readonly Pending[] }
+  | { type: "prepare"; body: MessageBody<"prepare_env"> }
+  | { type: "resolve"; body: MessageBody<"resolve"> }
+  | { type: "try"; body: MessageBody<"try"> }
+  | { type: "log"; level: LogLevel; message: string }
+  | { type: "finished" };

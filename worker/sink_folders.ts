@@ -1,0 +1,61 @@
+/**
+ * Where a sink's URI is on this host [pure]. A URI names a folder by a name that each host maps for
+ * itself (`--map NAME=DIR`), so that hosts may mount the same storage in different places:
+ *
+ *     parquet://output/orders     the folder of --output, then "orders"
+ *     parquet://lake/orders       --map lake=DIR, else the folder "lake" in --output
+ *     parquet:///data/out/orders  as it stands, if that is inside one of those folders
+ */
+import { isAbsolute, join, normalize, sep } from "node:path";
+import { JobFailure } from "./conclusions.ts";
+
+export const OUTPUT_NAME = "output";
+const URI = /^([a-z][a-z0-9+.-]*):\/\/([^/]*)(\/.*)?$/;
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
+export interface SinkFolders {
+  /** Absolute; the folder of `--output`. */
+  readonly output: string;
+  /** Absolute folders by name. */
+  readonly maps: Readonly<Record<string, string>>;
+}
+
+/**
+ * The absolute folder that `uri` stands for.
+ * @throws {JobFailure} Of kind "sink", if this worker can't or may not write there.
+ */
+export function sinkFolder(uri: string, folders: SinkFolders): string {
+  const [, scheme, name, path = ""] = URI.exec(uri) ?? [];
+  if (scheme !== "parquet") throw refusal(uri, "it must start with parquet://");
+  if (path.includes("\0") || path.split("/").includes("..")) {
+    throw refusal(uri, `its path must hold neither ".." nor a NUL`);
+  }
+  return name ? join(namedFolder(uri, name, folders), path) : absoluteFolder(uri, path, folders);
+}
+
+/** Whether `path` is inside one of the folders that this worker may write to. */
+export function isInFolders(path: string, folders: SinkFolders): boolean {
+  const normal = normalize(path);
+  return isAbsolute(path) &&
+    [folders.output, ...Object.values(folders.maps)].some((folder) =>
+      normal === folder || normal.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+    );
+}
+
+function namedFolder(uri: string, name: string, { output, maps }: SinkFolders): string {
+  if (!NAME.test(name)) throw refusal(uri, "its folder's name must be letters, digits, _, . and -");
+  if (Object.hasOwn(maps, name)) return maps[name]!;
+  return name === OUTPUT_NAME ? output : join(output, name);
+}
+
+function absoluteFolder(uri: string, path: string, folders: SinkFolders): string {
+  if (isInFolders(path, folders)) return normalize(path);
+  throw refusal(
+    uri,
+    `it must be inside ${folders.output} or a mapped folder: start the worker with --map NAME=DIR`,
+  );
+}
+
+function refusal(uri: string, rule: string): JobFailure {
+  return new JobFailure("sink", `Cannot write to '${uri}' as ${rule}`);
+}
