@@ -80,15 +80,18 @@ def _table_of_data_frame(frame) -> pa.Table:
     """
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
-    names = [name if isinstance(name, str) else str(name) for name in frame.columns]
-    columns = [_array_of_series(name, frame.iloc[:, at]) for at, name in enumerate(names)]
-    return pa.table(columns, names=names)
+    columns = [_array_of_series(name, series) for name, series in frame.items()]
+    return pa.table(columns, names=[str(name) for name in frame.columns])
 
 
-def _array_of_series(name: str, series) -> "pa.Array | pa.ChunkedArray":
-    is_numpy = type(series.dtype).__module__.startswith("numpy")
+def _array_of_series(name, series) -> "pa.Array | pa.ChunkedArray":
+    values = series.array  # for pa.array() ten times as fast as the series, where it has a way of its own
+    if type(series.dtype).__module__.startswith("numpy"):
+        values = series.to_numpy()
+    elif not hasattr(values, "__arrow_array__"):
+        values = series
     try:
-        return pa.array(series.to_numpy() if is_numpy else series, from_pandas=True)
+        return pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, OverflowError) as error:
         raise _mixed_types(name, error) from None
 
