@@ -17,6 +17,12 @@ export interface SocketOptions {
   readonly lingerMs?: number;
   /** How often to ask a peer for a sign of life (never); silence three times as long cuts it off. */
   readonly heartbeatMs?: number;
+  /**
+   * Whether a peer may step into the place of one with the same identity (true unless `curveServer`).
+   * Without it, a peer that returns before its old connection is known to be dead is ignored for ever, so
+   * a CURVE client should have no identity; with it, a known peer could take the messages of another.
+   */
+  readonly handover?: boolean;
   /** Beginnings of the first frame that a SUB lets in; "" for all. */
   readonly subscribe?: readonly string[];
   /** Encrypts what is bound; the ZAP handler is asked about every peer, without one none gets in. */
@@ -37,8 +43,8 @@ export interface CurveClient {
 }
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
-/** What CURVE adds to a frame, amply: the limit is checked on the encrypted one. */
-const CURVE_BYTES_MAX = 64;
+/** What CURVE adds to a frame (name 8, nonce 8, MAC 16, flags 1): the limit is checked on the sum. */
+const CURVE_BYTES = 33;
 const LINGER_MS = 500;
 /** From 100 ms on, doubled at each failure up to this. */
 const RECONNECT_MS_MAX = 2000;
@@ -62,6 +68,7 @@ const OPTION = {
   curveSecretKey: 49,
   curveServerKey: 50,
   zapDomain: 55,
+  routerHandover: 56,
   heartbeatMs: 75,
   heartbeatTimeoutMs: 77,
   zapEnforceDomain: 93,
@@ -80,14 +87,16 @@ export function configure(
 ): void {
   const encrypted = options.curveServer !== undefined || options.curveClient !== undefined;
   const frameBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
+  const handover = options.handover ?? options.curveServer === undefined;
   const settings: [OptionName, OptionValue | undefined][] = [
     ["identity", options.identity],
     ["sendHighWater", options.sendHighWater],
     ["receiveHighWater", options.receiveHighWater],
-    ["messageBytesMax", BigInt(frameBytesMax + (encrypted ? CURVE_BYTES_MAX : 0))],
+    ["messageBytesMax", BigInt(frameBytesMax + (encrypted ? CURVE_BYTES : 0))],
     ["linger", options.lingerMs ?? LINGER_MS],
     ["reconnectMsMax", RECONNECT_MS_MAX],
     ["routerMandatory", type === "router" ? 1 : undefined],
+    ["routerHandover", type === "router" ? Number(handover) : undefined],
     ["heartbeatMs", options.heartbeatMs],
     ["heartbeatTimeoutMs", options.heartbeatMs && options.heartbeatMs * 3],
     ...(options.subscribe ?? []).map((topic): [OptionName, string] => ["subscribe", topic]),
