@@ -44,7 +44,7 @@ const FROM_USER = { from: "user" } as const;
 async function runInRoom(entry: CommandEntry, io: CliIo): Promise<void> {
   const program = newProgram(io);
   const addCommands = await ROOMS[entry.room]();
-  addCommands(program, io);
+  await addCommands(program, io);
   await program.parseAsync([...io.args], FROM_USER);
 }
 
@@ -99,6 +99,10 @@ class ProcessIo implements CliIo {
 
   env(name: string): string | undefined {
     return Deno.env.get(name);
+  }
+
+  nowMs(): number {
+    return Date.now();
   }
 
   stdout(line: string): void {

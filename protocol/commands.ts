@@ -49,6 +49,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry(JOBS, "deck", "retry", "Queue finished jobs again"),
   entry(JOBS, "deck", "cancel", "Cancel jobs that are queued or running"),
   entry(JOBS, "deck", "wait", "Wait until jobs are finished, or all is idle"),
+  entry(JOBS, "deck", "files", "List files: all, unclaimed, with problems, deleted"),
   entry(SETTINGS, "deck", "roots", "List, add or remove the folders that are watched"),
   entry(SETTINGS, "deck", "rules", "List or change which files go to which plugins"),
   entry(SETTINGS, "deck", "topics", "List topics, or set where and how one is written"),

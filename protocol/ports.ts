@@ -27,6 +27,8 @@ export interface CliIo {
   /** The folder the user stands in: paths that a user gives are resolved against it. */
   readonly cwd: string;
   env(name: string): string | undefined;
+  /** Milliseconds since the Unix epoch, as an integer. */
+  nowMs(): number;
   stdout(line: string): void;
   stderr(line: string): void;
   /** Text for the terminal as it stands, without a newline: for a line that is drawn again and again. */

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import type { CliIo } from "../../protocol/ports.ts";
+import { type Status, statusText } from "../terminal/progress.ts";
+import { printable } from "../terminal/printable.ts";
+import { counted } from "../terminal/quantities.ts";
+import { pluginTable, topicTable } from "../terminal/summary.ts";
+import { addClientCommand, type ClientOptions, print, withSentinel } from "./client.ts";
+
+export function addStatus(program: Command, io: CliIo): void {
+  addClientCommand(program, "status", ["status", "status --json"])
+    .action((options: ClientOptions) =>
+      withSentinel(io, options, async (client) => {
+        const status = await client.call("system.status", {});
+        print(io, options, status, () => statusLines(status, io));
+      })
+    );
+}
+
+function statusLines(status: Status, io: CliIo): string[] {
+  const problems = status.file_problems === 0
+    ? ""
+    : `, ${counted(status.file_problems, "problem")} (casparian files --only problems)`;
+  return [
+    status.idle ? "idle: nothing is left to do" : statusText(status),
+    `${counted(status.files, "file")}${problems}, ${counted(status.workers, "worker")}`,
+    ...status.store_problem ? [`the store cannot be written: ${status.store_problem}`] : [],
+    ...status.waiting_for.map((reason) => `waiting for: ${printable(reason)}`),
+    "",
+    ...pluginTable(status, io.columns),
+    "",
+    ...topicTable(status, io.columns),
+  ];
+}
