@@ -1,0 +1,92 @@
+/**
+ * Arrow IPC frames → Parquet bytes, inside of an encoder thread. parquet-wasm encodes the plugin's
+ * columns; the lineage columns are added to the finished file, see `lineage_columns.ts`.
+ */
+import initWasm, {
+  Compression,
+  EnabledStatistics,
+  Table,
+  writeParquet,
+  type WriterProperties,
+  WriterPropertiesBuilder,
+} from "parquet-wasm/esm";
+import { type IpcMessage, KIND } from "./arrow_ipc.ts";
+import { FrameCheck } from "./frame_check.ts";
+import { type Lineage, lineageColumns } from "./lineage_columns.ts";
+import { footerBytes, TRAILER_BYTES, withLineage } from "./parquet_footer.ts";
+import { SinkError } from "./sink.ts";
+import { concat } from "./thrift.ts";
+
+const ROW_GROUP_ROWS_MAX = 1024 * 1024;
+const ROW_GROUP_BYTES_MAX = 64 * 1024 * 1024;
+/** Below this, looking for repeated values costs more than all they would save. */
+const DICTIONARY_INPUT_BYTES_MIN = 64 * 1024;
+
+export async function loadEncoder(module: WebAssembly.Module): Promise<void> {
+  await initWasm({ module_or_path: module });
+}
+
+/**
+ * Encodes a small output at once.
+ * @param frames At least one.
+ * @returns The file, in parts to be written one behind the other.
+ * @throws {SinkError} If a frame can't be written.
+ */
+export function encodeWhole(
+  frames: readonly Uint8Array[],
+  lineage: Lineage,
+): { parts: Uint8Array[]; rows: number } {
+  const check = new FrameCheck();
+  const stream = mergeFrames(frames, frames.map((frame) => check.accept(frame)));
+  const small = stream.length < DICTIONARY_INPUT_BYTES_MIN;
+  const file = encoding(() => writeParquet(tableOf(stream), writerProperties(!small)));
+  const at = file.length - TRAILER_BYTES - footerBytes(file.subarray(-TRAILER_BYTES));
+  const { tail, rows } = withLineage(file.subarray(at), at, lineageColumns(lineage));
+  return { parts: [file.subarray(0, at), tail], rows };
+}
+
+/** @throws {SinkError} If arrow refuses the frame's content. */
+export function tableOf(frame: Uint8Array): Table {
+  return encoding(() => Table.fromIPCStream(frame));
+}
+
+/**
+ * zstd is at its level 1: parquet-wasm offers no other. Higher levels cost more than the disk saves.
+ * At most one entry of key-value metadata (Arrow's schema) may be written, for several come in
+ * random order, and the same input must give the same bytes.
+ */
+export function writerProperties(dictionary = true): WriterProperties {
+  return new WriterPropertiesBuilder()
+    .setCompression(Compression.ZSTD)
+    .setStatisticsEnabled(EnabledStatistics.Chunk)
+    .setDictionaryEnabled(dictionary)
+    .setMaxRowGroupSize(ROW_GROUP_ROWS_MAX)
+    .setMaxRowGroupBytes(ROW_GROUP_BYTES_MAX)
+    .build();
+}
+
+/** Runs the encoder; a panic (`RuntimeError`) passes as it is, since the thread can't go on then. */
+export function encoding<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw encodingError(cause);
+  }
+}
+
+export function encodingError(cause: unknown): unknown {
+  if (cause instanceof SinkError || cause instanceof WebAssembly.RuntimeError) return cause;
+  return new SinkError(`Cannot encode a batch as Parquet: ${(cause as Error).message}`, { cause });
+}
+
+/** One stream of all frames, whose schemas were found to be the same. */
+function mergeFrames(
+  frames: readonly Uint8Array[],
+  messages: readonly (readonly IpcMessage[])[],
+): Uint8Array {
+  const [only] = frames;
+  if (frames.length === 1 && only !== undefined) return only;
+  const [schema] = messages.flat();
+  const data = messages.flat().filter(({ kind }) => kind !== KIND.schema);
+  return concat([schema, ...data].map((message) => message?.bytes ?? new Uint8Array(0)));
+}
