@@ -32,15 +32,20 @@ export interface Connection {
 }
 
 /**
+ * @param limits How long to wait for the first answer, and for each later one.
  * @throws {CliError} If nothing answers at the address within `helloMs`.
  * @throws {ZmqError} If it is no address.
  */
-export async function connect(address: string, helloMs = HELLO_MS): Promise<Connection> {
+export async function connect(
+  address: string,
+  { helloMs = HELLO_MS, callMs = CALL_MS }: { helloMs?: number; callMs?: number } = {},
+): Promise<Connection> {
   const context = new ZmqContext();
   try {
     const wire = new Wire(context, address);
     const hello = controlClient((method, params) => wire.call(method, params, helloMs));
     const info = await hello.call("system.info", {});
+    const limitMs = (method: Method) => method === "scan.run" ? SCAN_MS : callMs;
     const client = controlClient((method, params) => wire.call(method, params, limitMs(method)));
     return { client, info, close: () => (wire.close(), context.close()) };
   } catch (error) {
@@ -48,8 +53,6 @@ export async function connect(address: string, helloMs = HELLO_MS): Promise<Conn
     throw error;
   }
 }
-
-const limitMs = (method: Method) => method === "scan.run" ? SCAN_MS : CALL_MS;
 
 interface PendingCall {
   resolve(result: unknown): void;

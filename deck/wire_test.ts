@@ -67,7 +67,7 @@ Deno.test("a call gets its own reply, or the sentinel's refusal", async () => {
 Deno.test("nobody at the address is told within the time given, with what to do", async () => {
   await withRouter(() => null, async (address) => {
     await assert.rejects(
-      connect(address, 50),
+      connect(address, { helloMs: 50 }),
       /nothing answered within 0.05 s.*casparian start/,
     );
   });

@@ -1,9 +1,12 @@
 /** What came of it all: a table of plugins, one of topics, and the files that failed. */
+import type { Result } from "../../protocol/control.ts";
 import type { Job } from "../../protocol/records.ts";
 import { printable } from "./printable.ts";
 import type { Status } from "./progress.ts";
 import { bytes, count, counted } from "./quantities.ts";
 import { table } from "./table.ts";
+
+type SourceFile = Result<"files.list">["files"][number];
 
 /** Beyond so many, `casparian jobs --status FAILED` is the better list. */
 export const FAILED_LINES_MAX = 20;
@@ -33,7 +36,7 @@ export function topicTable(status: Status, columns: number): string[] {
 }
 
 /** @param failed The first of them, up to FAILED_LINES_MAX; `total` counts all. */
-export function failedLines(failed: readonly Job[], total: number): string[] {
+function failedLines(failed: readonly Job[], total: number): string[] {
   if (total === 0) return [];
   const rest = total - failed.length;
   return [
@@ -46,16 +49,32 @@ export function failedLines(failed: readonly Job[], total: number): string[] {
   ];
 }
 
+/** Files that cannot be read, with what to do about each. */
+function problemLines(files: readonly SourceFile[], total: number): string[] {
+  if (total === 0) return [];
+  const rest = total - files.length;
+  return [
+    `${counted(total, "file")} cannot be read:`,
+    ...files.flatMap((file) => [
+      `  ${printable(`${file.root}/${file.path}`)}`,
+      `    ${printable(file.problem ?? "")}`,
+    ]),
+    ...rest > 0 ? [`  and ${count(rest)} more: casparian files --only problems`] : [],
+  ];
+}
+
+/** @param problems The first files that cannot be read, up to FAILED_LINES_MAX. */
 export function summaryLines(
   status: Status,
   failed: readonly Job[],
+  problems: readonly SourceFile[],
   columns: number,
 ): string[] {
-  const failures = failedLines(failed, status.jobs.FAILED);
-  return [
-    ...pluginTable(status, columns),
-    "",
-    ...topicTable(status, columns),
-    ...failures.length > 0 ? ["", ...failures] : [],
+  const sections = [
+    pluginTable(status, columns),
+    topicTable(status, columns),
+    failedLines(failed, status.jobs.FAILED),
+    problemLines(problems, status.file_problems),
   ];
+  return sections.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]).slice(1);
 }

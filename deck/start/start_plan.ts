@@ -1,0 +1,81 @@
+/** What `start` was told, as the arguments of its two programs; all paths absolute. */
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { sqlitePath } from "../../protocol/database_url.ts";
+import { CliError } from "../../protocol/exit_codes.ts";
+import { rootDirectory } from "../../security/permissions.ts";
+import type { StartOptions } from "./start_command.ts";
+
+const DEMO = fileURLToPath(new URL("../../demo", import.meta.url));
+
+export interface StartPlan {
+  readonly state: string;
+  /** Named as they were given. */
+  readonly roots: readonly string[];
+  readonly plugins: readonly string[];
+  /** @param address Where an earlier one listened: one that is started again must be found there. */
+  sentinelArgs(address?: string): string[];
+  workerArgs(address: string): string[];
+}
+
+/** @throws {CliError} If a root is no folder or a plugin no file: better now than in a log later. */
+export async function planStart(options: StartOptions, cwd: string): Promise<StartPlan> {
+  const state = resolve(cwd, options.state);
+  const output = resolve(cwd, options.output ?? join(state, "output"));
+  const roots = [
+    ...(options.root ?? []).map((root) => absoluteRoot(root, cwd)),
+    ...options.demo ? [`demo=${join(DEMO, "data")}`] : [],
+  ];
+  const plugins = [
+    ...(options.plugin ?? []).map((file) => resolve(cwd, file)),
+    ...options.demo ? await demoPlugins() : [],
+  ];
+  for (const root of roots) await mustBe("folder", rootDirectory(root));
+  for (const plugin of plugins) await mustBe("file", plugin);
+  const database = options.database === undefined
+    ? []
+    : ["--database", `sqlite://${resolve(cwd, sqlitePath(options.database))}`];
+  const consent = [
+    ...options.insecureTcp ? ["--insecure-tcp"] : [],
+    ...options.yesReally ? ["--yes-really"] : [],
+  ];
+  return {
+    state,
+    roots,
+    plugins,
+    sentinelArgs: (address = options.listen) => [
+      ...["--state", state, ...database, ...consent],
+      ...address === undefined ? [] : ["--listen", address],
+      ...roots.flatMap((root) => ["--root", root]),
+    ],
+    workerArgs: (address) => [
+      ...["--connect", address, "--state", state, "--output", output, ...consent],
+      ...options.slots === undefined ? [] : ["--slots", `${options.slots}`],
+    ],
+  };
+}
+
+function absoluteRoot(root: string, cwd: string): string {
+  const directory = rootDirectory(root);
+  const name = root.slice(0, root.length - directory.length);
+  return name + resolve(cwd, directory);
+}
+
+async function demoPlugins(): Promise<string[]> {
+  const folder = join(DEMO, "plugins");
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return names.filter((name) => name.endsWith(".py")).toSorted().map((name) => join(folder, name));
+}
+
+async function mustBe(kind: "folder" | "file", path: string): Promise<void> {
+  const info = await Deno.stat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new CliError(`Cannot start as ${path} cannot be read: ${error.message}`);
+  });
+  if (kind === "folder" ? info?.isDirectory : info?.isFile) return;
+  const option = kind === "folder" ? "--root" : "--plugin";
+  throw new CliError(
+    `Cannot start as what ${option} names must be a ${kind}: ${path} ` +
+      (info === null ? "does not exist" : "is none"),
+  );
+}
