@@ -1,6 +1,6 @@
 /** Names of output files: readable, safe on every file system, and one for each key and generation. */
 import { createHash } from "node:crypto";
-import { basename, dirname, join, normalize, sep } from "node:path";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { type OutputSpec, SinkError } from "./sink.ts";
 
 const STAGING = ".staging";
@@ -38,10 +38,14 @@ export function stagingDirectory(topicDirectory: string): string {
   return join(topicDirectory, STAGING);
 }
 
-/** @throws {SinkError} If the path is not absolute and plain, or leaves the folder. */
+/** Whether the path is absolute, plain (no `..`, no `//`) and below the folder. */
+export function isInside(directory: string, path: string): boolean {
+  return path === resolve(path) && path.startsWith(directory + sep) && !path.includes("\0");
+}
+
+/** @throws {SinkError} If the path isn't inside of the folder. */
 export function checkInside(directory: string, path: string): void {
-  const inside = path === normalize(path) && path.startsWith(directory + sep);
-  if (inside && !path.includes("\0")) return;
+  if (isInside(directory, path)) return;
   throw new SinkError(
     `Cannot use ${JSON.stringify(path)} as outputs must lie inside ${directory}; ` +
       `start the worker with --output for that folder`,

@@ -1,4 +1,5 @@
 /** The sink that writes one Parquet file for each file, plugin and topic. */
+import { resolve } from "node:path";
 import { EncoderThreads } from "./encoder_threads.ts";
 import { checkInside, finalPath, stagedPath } from "./naming.ts";
 import { ParquetWriter } from "./parquet_writer.ts";
@@ -30,7 +31,7 @@ export class ParquetSink implements Sink {
   #lastNumber = 0;
 
   constructor(options: ParquetSinkOptions) {
-    this.#directory = options.directory;
+    this.#directory = resolve(options.directory);
     this.#startId = options.startId;
     this.#threads = new EncoderThreads(options.threadsMax ?? 2, options.idleMs ?? 10_000);
   }

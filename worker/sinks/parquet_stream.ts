@@ -109,7 +109,7 @@ export class ParquetStream {
     if (this.#schemaFrame === undefined) {
       throw new SinkError("Cannot finish an output of no frames");
     }
-    const { parts } = encodeWhole([this.#schemaFrame], this.#lineage);
+    const { parts } = encodeWhole(this.#schemaFrame, this.#lineage);
     for (const part of parts) this.#file.write(part);
   }
 }

@@ -1,6 +1,7 @@
 /// <reference lib="deno.worker" />
 /** Encoder thread: a Web Worker that writes several outputs at once. */
 import type { EncoderFailure, EncoderReply, EncoderRequest, Written } from "./encoder_messages.ts";
+import type { Lineage } from "./lineage_columns.ts";
 import { encodeWhole, loadEncoder } from "./parquet_encoder.ts";
 import { ParquetStream } from "./parquet_stream.ts";
 import { SinkError } from "./sink.ts";
@@ -51,8 +52,18 @@ async function perform(request: EncoderRequest): Promise<Written> {
 }
 
 async function writeWhole(request: EncoderRequest & { op: "whole" }): Promise<Written> {
-  const { parts, rows } = encodeWhole(request.frames, request.lineage);
-  const file = new StagedFile(request.path);
+  const { path, lineage, frames } = request;
+  const [only] = frames;
+  if (only !== undefined && frames.length === 1) return await writeFrame(path, lineage, only);
+  const stream = new ParquetStream(path, lineage);
+  streams.set(request.output, stream);
+  for (const frame of frames) await stream.write(frame);
+  return await finish(request.output);
+}
+
+async function writeFrame(path: string, lineage: Lineage, frame: Uint8Array): Promise<Written> {
+  const { parts, rows } = encodeWhole(frame, lineage);
+  const file = new StagedFile(path);
   try {
     for (const part of parts) file.write(part);
     await file.commit();

@@ -1,25 +1,26 @@
 /** From staged to promoted, and the sweeper that finishes what a crash left between the two. */
 import { dirname, join } from "node:path";
-import { checkInside, stagingDirectory } from "./naming.ts";
+import { checkInside, isInside, stagingDirectory } from "./naming.ts";
 import { SinkError, type SweepCatalog, type SweepReport } from "./sink.ts";
 
 /**
  * Every step may have been done before, by us before a crash or by another worker: a final name
  * carries its key and generation, and only one attempt of a generation is ever committed, so a file
  * that stands there already is this output.
- * @param directory Nothing outside of it is touched.
+ * @param directory Nothing outside of it is touched. A retired file elsewhere, from before the
+ * outputs moved, is left alone: it must not keep the new generation from being seen.
  */
 export async function promoteOutput(
   directory: string,
   output: { uri: string; staged: string },
   retiredUris: readonly string[],
 ): Promise<void> {
-  for (const path of [output.uri, output.staged, ...retiredUris]) checkInside(directory, path);
+  for (const path of [output.uri, output.staged]) checkInside(directory, path);
   if (await exists(output.uri)) await removeIfThere(output.staged);
   else await renameStaged(output);
   await syncDirectory(dirname(output.uri)); // before the old one goes: never neither of the two
   for (const uri of retiredUris) {
-    if (uri !== output.uri) await removeIfThere(uri);
+    if (uri !== output.uri && isInside(directory, uri)) await removeIfThere(uri);
   }
 }
 
@@ -32,8 +33,7 @@ export async function sweepOutputs(
   const report: SweepReport = { promoted: [], removed: [], lost: [] };
   for (const output of catalog.committed) await promoteLeftover(directory, output, report);
   for (const uri of catalog.retired) {
-    checkInside(directory, uri);
-    if (await removeIfThere(uri)) report.removed.push(uri);
+    if (isInside(directory, uri) && await removeIfThere(uri)) report.removed.push(uri);
   }
   const owned = new Set([...catalog.undecided, ...catalog.committed.map(({ staged }) => staged)]);
   for (const topic of catalog.directories) {
