@@ -3,8 +3,10 @@ import { fileURLToPath } from "node:url";
 /** The one program a worker may start; `--allow-run` holds exactly this path. */
 export const LAUNCHER = fileURLToPath(new URL("./launch.sh", import.meta.url));
 
-/** How much of a program's output is kept for its error: pip and uv end with what matters. */
-const OUTPUT_CHARS_MAX = 64 * 1024;
+/** Output is a result, a lockfile for one: more than this is refused. */
+const STDOUT_CHARS_MAX = 16 * 1024 * 1024;
+/** How much of what a program said is kept for its error: pip and uv end with what matters. */
+const STDERR_CHARS_MAX = 64 * 1024;
 
 export type ProcessEnvironment = Readonly<Record<string, string>>;
 
@@ -12,7 +14,9 @@ export interface LaunchOptions {
   /** Everything the program sees; nothing is inherited. */
   readonly environment: ProcessEnvironment;
   readonly cwd?: string;
-  /** Gets each line of standard output and error, in the order they came. */
+  /** What the program reads from its standard input; nothing without it. */
+  readonly stdin?: string;
+  /** Gets each line of standard error, where programs tell of their progress. */
   readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
   /** After this the program and all of its process group are killed. */
@@ -23,6 +27,7 @@ export interface LaunchResult {
   readonly success: boolean;
   readonly code: number;
   readonly stdout: string;
+  /** The end of it. */
   readonly stderr: string;
 }
 
@@ -52,15 +57,16 @@ export async function launchToEnd(
   const child = new Deno.Command(LAUNCHER, {
     args: [...words],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdin: "null",
+    stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
     detached: true,
   }).spawn();
   const ended = Promise.all([
-    readLines(child.stdout, options.onLine),
+    readAll(child.stdout),
     readLines(child.stderr, options.onLine),
     child.status,
+    options.stdin === undefined ? null : writeAll(child.stdin, options.stdin),
   ]);
   const [stdout, stderr, status] = await killedOnStop(child.pid, ended, options);
   return { success: status.success, code: status.code, stdout, stderr };
@@ -92,15 +98,38 @@ async function killedOnStop<T>(
     const result = await ended;
     if (reason !== undefined) throw reason;
     return result;
+  } catch (error) {
+    if (reason === undefined) endGroup(pid); // nobody reads what it still has to say
+    throw error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
 }
 
+/** A program that ends without reading all of it says by its exit code whether that was right. */
+async function writeAll(stream: WritableStream<Uint8Array>, text: string): Promise<void> {
+  const writer = stream.getWriter();
+  await writer.write(new TextEncoder().encode(text)).catch(() => {});
+  await writer.close().catch(() => {});
+}
+
 function endGroup(pid: number): void {
   // A group that ended by itself a moment ago is all that this can fail on.
   new Deno.Command(LAUNCHER, { args: ["end", `${pid}`], stderr: "null" }).outputSync();
+}
+
+async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.length > STDOUT_CHARS_MAX) {
+      throw new RangeError(
+        `Cannot read a program's output as it must be at most ${STDOUT_CHARS_MAX} characters: it is more`,
+      );
+    }
+  }
+  return text;
 }
 
 /** Hands on whole lines, the last one also without its newline; returns the end of the text. */
@@ -111,10 +140,10 @@ async function readLines(
   let text = "";
   let rest = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text = (text + chunk).slice(-OUTPUT_CHARS_MAX);
+    text = (text + chunk).slice(-STDERR_CHARS_MAX);
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
-    lines.forEach(onLine);
+    for (const line of lines) onLine(line);
   }
   if (rest !== "") onLine(rest);
   return text;
