@@ -21,10 +21,10 @@ const JobFilter = z.strictObject({
 });
 export type JobFilter = z.infer<typeof JobFilter>;
 
-const method = <P extends z.ZodType, R extends z.ZodType>(
+const method = <P extends z.ZodType, R extends z.ZodType, K extends "read" | "write">(
   params: P,
   result: R,
-  kind: "read" | "write",
+  kind: K,
 ) => ({ params, result, kind } as const);
 
 /** Reads are answered off the dispatch loop, writes in it. */

@@ -103,7 +103,7 @@ class World {
     this.contents.set(name, contentHash);
     const seen = [{ folder: "", name, size: 1, mtimeMs: this.nowMs, contentHash }];
     const changed = await this.store.observe(
-      { rootId: this.rootId, seen, deleted: [], unreadable: [] },
+      { rootId: this.rootId, seen, deleted: [], unreadable: [], mended: [] },
       this.nowMs,
     );
     await this.want(changed);
@@ -113,7 +113,7 @@ class World {
     if (!this.contents.delete(name)) return;
     const deleted = [{ folder: "", name }];
     await this.store.observe(
-      { rootId: this.rootId, seen: [], deleted, unreadable: [] },
+      { rootId: this.rootId, seen: [], deleted, unreadable: [], mended: [] },
       this.nowMs,
     );
   }
@@ -166,6 +166,7 @@ class World {
       jobId: job.jobId,
       attempt: attempt.attempt,
       workerId: attempt.workerId,
+      generation: job.generation,
       leaseUntilMs: this.nowMs + 10,
       nowMs: this.nowMs,
     }]);

@@ -84,6 +84,10 @@ function storeOver(db: DatabaseSync, nowMs: () => number): Store {
         return jobs.complete(change);
       case "fail":
         return jobs.fail(change);
+      case "repeated_receipt":
+        return jobs.repeated(change);
+      case "promoted":
+        return jobs.promoted(change);
       case "renew":
         return jobs.renew(change);
       case "log":
@@ -141,7 +145,7 @@ function storeOver(db: DatabaseSync, nowMs: () => number): Store {
     setTopic: (topic, uri, mode) => settings.setTopic(topic, uri, mode),
     unpromoted: (limit) => jobs.unpromoted(limit),
     unpromotedCount: () => jobs.unpromotedCount(),
-    promoted: (outputs, atMs) => transaction(() => jobs.promoted(outputs, atMs)),
+    counts: () => settings.counts(),
     audit: (entry) => settings.audit(entry),
     close: () => db.isOpen ? db.close() : undefined,
   };

@@ -18,7 +18,11 @@ const DELETE_FILE = `UPDATE files SET deleted_at_ms = :nowMs, problem = NULL
   RETURNING id`;
 const UNREADABLE_FILE = `INSERT INTO files (root_id, folder, name, size, mtime_ms, problem)
   VALUES (:rootId, :folder, :name, 0, 0, :reason)
-  ON CONFLICT (root_id, folder, name) DO UPDATE SET problem = :reason`;
+  ON CONFLICT (root_id, folder, name) DO UPDATE SET problem = :reason, deleted_at_ms = NULL`;
+// A row that only ever was a problem names no file we know.
+const MEND_FILE = `UPDATE files SET problem = NULL,
+    deleted_at_ms = CASE WHEN current_version_id IS NULL THEN :nowMs ELSE deleted_at_ms END
+  WHERE root_id = :rootId AND folder = :folder AND name = :name AND problem IS NOT NULL`;
 const CANCEL_OF_FILE = `UPDATE processing_jobs
   SET state = 'CANCELLED', finished_at_ms = :nowMs, error_kind = NULL,
       error_message = 'The file was deleted before its turn came'
@@ -95,6 +99,7 @@ export function sqliteIntake(db: DatabaseSync) {
     seeFile: statement(db, SEE_FILE),
     deleteFile: statement<{ id: number }>(db, DELETE_FILE),
     unreadableFile: statement(db, UNREADABLE_FILE),
+    mendFile: statement(db, MEND_FILE),
     cancelOfFile: statement(db, CANCEL_OF_FILE),
     currentFiles: statement<CurrentRow>(db, CURRENT_FILES),
     newestJob: statement<NewestRow>(db, NEWEST_JOB),
@@ -178,6 +183,7 @@ export function sqliteIntake(db: DatabaseSync) {
   return {
     observe(observations: Observations, nowMs: number): CurrentFile[] {
       const { rootId } = observations;
+      for (const mended of observations.mended) sql.mendFile.run({ rootId, ...mended, nowMs });
       const changed = observations.seen.map((seen) => see(rootId, seen, nowMs));
       for (const gone of observations.deleted) {
         const row = sql.deleteFile.get({ rootId, ...gone, nowMs });

@@ -8,7 +8,7 @@ const CLAIM = `UPDATE processing_jobs
   SET state = 'RUNNING', worker_id = :workerId, attempt = :attempt, lease_until_ms = :leaseUntilMs,
       started_at_ms = :nowMs
   WHERE id = :jobId AND state = 'QUEUED' AND attempt = :attempt - 1 AND not_before_ms = 0
-  RETURNING generation`;
+    AND generation = :generation`;
 const OPEN_ATTEMPT =
   `INSERT INTO job_attempts (job_id, attempt, generation, worker_id, started_at_ms)
   VALUES (:jobId, :attempt, :generation, :workerId, :nowMs)`;
@@ -45,6 +45,13 @@ const ADD_OUTPUT =
     staged, rows, bytes, quarantined, state, created_at_ms, promoted_at_ms, retired_at_ms)
   VALUES (:jobId, :topic, :pluginName, :fileId, :keyHash, :generation, :uri,
     :staged, :rows, :bytes, :quarantined, :state, :nowMs, :promotedAtMs, :retiredAtMs)`;
+const ACCEPTED = `SELECT j.file_id, j.plugin_name, a.generation FROM job_attempts a
+  JOIN processing_jobs j ON j.id = a.job_id
+  WHERE a.job_id = :jobId AND a.attempt = :attempt AND a.worker_id = :workerId
+    AND a.status = 'COMPLETED'`;
+const RETIRED_OF_FILE = `SELECT uri FROM outputs
+  WHERE file_id = :fileId AND plugin_name = :pluginName AND state = 'RETIRED'
+    AND (generation < :generation OR job_id = :jobId)`;
 const RENEW = `UPDATE processing_jobs SET lease_until_ms = :leaseUntilMs
   WHERE worker_id = :workerId AND state = 'RUNNING'`;
 const LOG_LINE = `INSERT INTO job_logs (job_id, attempt, ts_ms, level, text)
@@ -111,7 +118,7 @@ type EndOf<T extends Change["type"]> = Extract<Change, { type: T }>;
 
 export function sqliteJobs(db: DatabaseSync) {
   const sql = {
-    claim: statement<{ generation: number }>(db, CLAIM),
+    claim: statement(db, CLAIM),
     openAttempt: statement(db, OPEN_ATTEMPT),
     closeAttempt: statement(db, CLOSE_ATTEMPT),
     complete: statement(db, COMPLETE),
@@ -121,6 +128,8 @@ export function sqliteJobs(db: DatabaseSync) {
     isStale: statement<{ stale: number }>(db, IS_STALE),
     hasOutput: statement<{ uri: string }>(db, HAS_OUTPUT),
     addOutput: statement(db, ADD_OUTPUT),
+    accepted: statement<Omit<JobKey, "content_hash">>(db, ACCEPTED),
+    retiredOfFile: statement<{ uri: string }>(db, RETIRED_OF_FILE),
     renew: statement(db, RENEW),
     logLine: statement(db, LOG_LINE),
     wake: statement(db, WAKE),
@@ -134,11 +143,8 @@ export function sqliteJobs(db: DatabaseSync) {
   };
 
   function claim(change: EndOf<"claim">): Outcome {
-    const { type: _, ...values } = change;
-    const row = sql.claim.get(values);
-    if (!row) return { applied: false };
-    const { leaseUntilMs: _lease, ...attempt } = values;
-    sql.openAttempt.run({ ...attempt, generation: row.generation });
+    if (sql.claim.run(change).changes === 0) return { applied: false };
+    sql.openAttempt.run(change);
     return { applied: true };
   }
 
@@ -258,6 +264,18 @@ export function sqliteJobs(db: DatabaseSync) {
     claim,
     complete,
     fail,
+    /** A receipt that came twice, as its ACK was lost: `applied` when it was this one that counted. */
+    repeated({ jobId, attempt, workerId }: EndOf<"repeated_receipt">): Outcome {
+      const key = sql.accepted.get({ jobId, attempt, workerId });
+      if (!key) return { applied: false };
+      const { file_id: fileId, plugin_name: pluginName, generation } = key;
+      const retired = sql.retiredOfFile.all({ fileId, pluginName, generation, jobId });
+      return { applied: true, retired: retired.map(({ uri }) => uri) };
+    },
+    promoted({ outputs, nowMs }: EndOf<"promoted">): Outcome {
+      for (const { job_id: jobId, uri } of outputs) sql.promoted.run({ jobId, uri, nowMs });
+      return { applied: true };
+    },
     renew({ workerId, leaseUntilMs }: EndOf<"renew">): Outcome {
       return { applied: sql.renew.run({ workerId, leaseUntilMs }).changes > 0 };
     },
@@ -294,9 +312,6 @@ export function sqliteJobs(db: DatabaseSync) {
     },
     unpromotedCount(): number {
       return sql.unpromotedCount.get()!.n;
-    },
-    promoted(outputs: readonly { job_id: number; uri: string }[], nowMs: number): void {
-      for (const { job_id: jobId, uri } of outputs) sql.promoted.run({ jobId, uri, nowMs });
     },
   };
 }

@@ -2,14 +2,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { SinkMode } from "../../protocol/messages.ts";
 import type { Rule } from "../../protocol/records.ts";
-import type { Change, Outcome, RootRow } from "./store.ts";
+import type { Change, JobCount, Outcome, RootRow, TopicCount } from "./store.ts";
 import { statement } from "./statement.ts";
 
-const ROOTS = `SELECT r.id, r.name, r.directory, r.settle_ms, r.poll_ms,
-    (SELECT count(*) FROM files f WHERE f.root_id = r.id AND f.deleted_at_ms IS NULL) AS files,
-    (SELECT count(*) FROM files f WHERE f.root_id = r.id AND f.problem IS NOT NULL
-      AND f.deleted_at_ms IS NULL) AS problems
-  FROM source_roots r WHERE r.removed_at_ms IS NULL ORDER BY r.id`;
+const ROOTS = `SELECT r.id, r.name, r.directory, r.settle_ms, r.poll_ms, c.files, c.problems
+  FROM source_roots r JOIN root_counts c ON c.root_id = r.id
+  WHERE r.removed_at_ms IS NULL ORDER BY r.id`;
 const ADD_ROOT = `INSERT INTO source_roots (name, directory, settle_ms, poll_ms)
   VALUES (:name, :directory, :settleMs, :pollMs)
   ON CONFLICT (name) DO UPDATE SET directory = :directory, settle_ms = :settleMs,
@@ -31,6 +29,9 @@ const UNSUBSCRIBE = `DELETE FROM plugin_subscriptions WHERE plugin = :plugin AND
 const TOPICS = `SELECT topic, uri, mode FROM topic_configs ORDER BY topic`;
 const SET_TOPIC = `INSERT INTO topic_configs (topic, uri, mode) VALUES (:topic, :uri, :mode)
   ON CONFLICT DO UPDATE SET uri = :uri, mode = :mode`;
+
+const JOB_COUNTS = `SELECT plugin_name, state, jobs FROM job_counts`;
+const TOPIC_COUNTS = `SELECT topic, files, rows, bytes FROM topic_counts ORDER BY topic`;
 
 const WORKER_SEEN =
   `INSERT INTO workers (id, host, version, slots, sandbox, features, first_seen_ms, last_seen_ms)
@@ -58,6 +59,8 @@ export function sqliteSettings(db: DatabaseSync) {
     unsubscribe: statement(db, UNSUBSCRIBE),
     topics: statement<{ topic: string; uri: string; mode: SinkMode }>(db, TOPICS),
     setTopic: statement(db, SET_TOPIC),
+    jobCounts: statement<JobCount>(db, JOB_COUNTS),
+    topicCounts: statement<TopicCount>(db, TOPIC_COUNTS),
     workerSeen: statement(db, WORKER_SEEN),
     workerLost: statement(db, WORKER_LOST),
     audit: statement(db, AUDIT),
@@ -82,6 +85,7 @@ export function sqliteSettings(db: DatabaseSync) {
     topics: () => sql.topics.all(),
     setTopic: (topic: string, uri: string, mode: SinkMode) =>
       void sql.setTopic.run({ topic, uri, mode }),
+    counts: () => ({ jobs: sql.jobCounts.all(), topics: sql.topicCounts.all() }),
     workerSeen({ worker, nowMs }: ChangeOf<"worker_seen">): Outcome {
       sql.workerSeen.run({ ...worker, features: JSON.stringify(worker.features), nowMs });
       return { applied: true };

@@ -9,7 +9,7 @@
  * Keys, generations and the commit: docs/decisions/0001-keys-and-the-commit.md.
  */
 import type { ErrorKind, LogLine, Output, SinkMode } from "../../protocol/messages.ts";
-import type { PluginStatus, Root, Rule } from "../../protocol/records.ts";
+import type { JobState, PluginStatus, Root, Rule } from "../../protocol/records.ts";
 
 /** A queued job with all that a DISPATCH needs besides its plugin. */
 export interface ReadyJob {
@@ -54,6 +54,8 @@ export type Change =
     jobId: number;
     attempt: number;
     workerId: string;
+    /** As offered: a job that was queued anew meanwhile is not claimed with an old generation. */
+    generation: number;
     leaseUntilMs: number;
     nowMs: number;
   }
@@ -67,6 +69,8 @@ export type Change =
     countsAs: "failure" | "lost_worker" | "nothing";
     next: { state: "FAILED" } | { state: "CANCELLED" } | { state: "QUEUED"; notBeforeMs: number };
   } & AttemptEnd)
+  | { type: "repeated_receipt"; jobId: number; attempt: number; workerId: string }
+  | { type: "promoted"; outputs: readonly { job_id: number; uri: string }[]; nowMs: number }
   | { type: "renew"; workerId: string; leaseUntilMs: number; nowMs: number }
   | { type: "log"; jobId: number; attempt: number; lines: readonly LogLine[] }
   | { type: "worker_seen"; worker: WorkerRow; nowMs: number }
@@ -156,6 +160,8 @@ export interface Observations {
   }[];
   deleted: readonly { folder: string; name: string }[];
   unreadable: readonly { folder: string; name: string; reason: string }[];
+  /** What was unreadable and is no longer: mended or gone. */
+  mended: readonly { folder: string; name: string }[];
 }
 
 /** A live file whose current version plugins may want. */
@@ -176,6 +182,19 @@ export interface WantedJob {
 export interface RootRow extends Omit<Root, "files" | "problems" | "problem" | "last_scan_ms"> {
   files: number;
   problems: number;
+}
+
+export interface JobCount {
+  plugin_name: string;
+  state: JobState;
+  jobs: number;
+}
+
+export interface TopicCount {
+  topic: string;
+  files: number;
+  rows: number;
+  bytes: number;
 }
 
 export interface Refusal {
@@ -253,8 +272,9 @@ export interface Store {
   unpromoted(
     limit: number,
   ): Promise<{ job_id: number; topic: string; uri: string; staged: string }[]>;
-  promoted(outputs: readonly { job_id: number; uri: string }[], nowMs: number): Promise<void>;
   unpromotedCount(): Promise<number>;
+  /** Jobs by plugin and state, and what is live in each topic; the cost does not grow with either. */
+  counts(): Promise<{ jobs: JobCount[]; topics: TopicCount[] }>;
 
   audit(entry: { atMs: number; who: string; action: string; detail: string }): Promise<void>;
   close(): Promise<void>;

@@ -28,6 +28,33 @@ CREATE TABLE files (
 ) STRICT;
 CREATE INDEX files_with_problem ON files (root_id, id) WHERE problem IS NOT NULL;
 
+-- Files that live and files with a problem, by root, kept by triggers: status costs the same at any size.
+CREATE TABLE root_counts (
+  root_id INTEGER PRIMARY KEY,
+  files INTEGER NOT NULL,
+  problems INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER root_added AFTER INSERT ON source_roots BEGIN
+  INSERT INTO root_counts VALUES (NEW.id, 0, 0);
+END;
+CREATE TRIGGER file_counted AFTER INSERT ON files BEGIN
+  UPDATE root_counts SET
+    files = files + (NEW.deleted_at_ms IS NULL AND NEW.current_version_id IS NOT NULL),
+    problems = problems + (NEW.deleted_at_ms IS NULL AND NEW.problem IS NOT NULL)
+    WHERE root_id = NEW.root_id;
+END;
+CREATE TRIGGER file_recounted AFTER UPDATE OF deleted_at_ms, current_version_id, problem ON files
+WHEN OLD.deleted_at_ms IS NOT NEW.deleted_at_ms OR OLD.problem IS NOT NEW.problem
+  OR (OLD.current_version_id IS NULL) <> (NEW.current_version_id IS NULL)
+BEGIN
+  UPDATE root_counts SET
+    files = files + (NEW.deleted_at_ms IS NULL AND NEW.current_version_id IS NOT NULL)
+      - (OLD.deleted_at_ms IS NULL AND OLD.current_version_id IS NOT NULL),
+    problems = problems + (NEW.deleted_at_ms IS NULL AND NEW.problem IS NOT NULL)
+      - (OLD.deleted_at_ms IS NULL AND OLD.problem IS NOT NULL)
+    WHERE root_id = NEW.root_id;
+END;
+
 CREATE TABLE file_versions (
   id INTEGER PRIMARY KEY,
   file_id INTEGER NOT NULL REFERENCES files (id),

@@ -1,0 +1,366 @@
+/**
+ * The sentinel's functional core: who is connected, who holds which lease, what to send next.
+ *
+ * It holds no socket, clock, timer or database. Events go in (a message, the passing of time), steps
+ * come out: guarded changes for the store, and effects for after the commit. The store is the
+ * authority; what stands here is a copy that the shell rebuilds from it after a restart.
+ *
+ * A worker is *connected* (its peer is known), *silent* (no message for {@link LEASE_MS}: lost, its
+ * jobs are given to others) or *awaited* (after a restart of the sentinel: its jobs have a fresh
+ * lease, for it to identify itself again). A lease is renewed only by a heartbeat that names the job.
+ */
+import type { MessageBody, MessageOf } from "../../protocol/messages.ts";
+import { FEATURES, type Message } from "../../protocol/messages.ts";
+import type { RunningJob } from "../store/store.ts";
+import { concluded, lostLease } from "./conclusions.ts";
+import { LANE_JOBS_MAX, Lanes } from "./lanes.ts";
+import type { ActivePlugin } from "./plugin.ts";
+import { Publishing } from "./publishing.ts";
+import { plan } from "./scheduler.ts";
+import { type Effect, effects, type Peer, type Step, step } from "./step.ts";
+import { creditOf, type Lease, newWorker, type Worker } from "./worker.ts";
+
+/** The sentinel shows its life, and asks for a plain worker's, this often. */
+export const HEARTBEAT_MS = 2000;
+/** A lease without renewal, and a worker without a message, are given up after this. */
+export const LEASE_MS = 8000;
+/** A worker whose socket is gone has this long to come back before its jobs are given away. */
+const RECONNECT_MS = 1500;
+/** A cancelled job whose worker does not answer is given up after this. */
+const CANCEL_MS = 10_000;
+/** An environment that failed to build is tried again on the same worker after this. */
+const ENVIRONMENT_RETRY_MS = 30_000;
+
+export class Cluster {
+  readonly lanes = new Lanes();
+  readonly publishing: Publishing;
+  readonly #workers = new Map<string, Worker>();
+  readonly #peers = new Map<Peer, Worker>();
+  readonly #leases = new Map<number, { worker: Worker; lease: Lease }>();
+  readonly #plugins = new Map<number, ActivePlugin>();
+  #turn = 0;
+  #heartbeatAtMs = 0;
+
+  /** @param jitter A number in [0, 1) for each call; @param sha256 of a text, in hex. */
+  constructor(readonly jitter: () => number, sha256: (text: string) => string) {
+    this.publishing = new Publishing(sha256);
+  }
+
+  /** After a restart: the jobs that were running keep their workers, each with a fresh lease. */
+  restore(running: readonly RunningJob[], nowMs: number): void {
+    for (const job of running) {
+      let worker = this.#workers.get(job.workerId);
+      if (!worker) {
+        worker = newWorker(job.workerId, null, null, nowMs);
+        this.#workers.set(job.workerId, worker);
+      }
+      this.addLease(worker, {
+        jobId: job.jobId,
+        pluginId: job.pluginId,
+        pluginName: this.#plugins.get(job.pluginId)?.name ?? "",
+        filePath: "",
+        attempt: job.attempt,
+        failures: job.failures,
+        lostWorkers: job.lostWorkers,
+        untilMs: nowMs + LEASE_MS,
+        cancelBeforeMs: null,
+      });
+    }
+  }
+
+  setPlugins(active: readonly ActivePlugin[]): void {
+    this.#plugins.clear();
+    for (const plugin of active) this.#plugins.set(plugin.pluginId, plugin);
+    this.lanes.setPlugins(active);
+  }
+
+  plugin(pluginId: number): ActivePlugin | undefined {
+    return this.#plugins.get(pluginId);
+  }
+
+  workers(): Worker[] {
+    return [...this.#workers.values()];
+  }
+
+  onMessage(peer: Peer, message: Message, nowMs: number): Step[] {
+    if (message.name === "identify") return this.#identified(peer, message.body, nowMs);
+    const worker = this.#peers.get(peer);
+    if (!worker) return this.#stranger(peer, message);
+    worker.lastSeenMs = nowMs;
+    switch (message.name) {
+      case "heartbeat":
+        return this.#heartbeat(worker, message.body, nowMs);
+      case "conclude":
+        return concluded(this, worker, message, nowMs);
+      case "log":
+        return this.#logged(worker, message);
+      case "env_ready":
+        return this.#environmentReady(worker, message.body, nowMs);
+      case "resolved":
+        return this.publishing.resolved(worker, message.body);
+      case "err":
+        return this.#workerError(worker, message.body, nowMs);
+      default:
+        return [effects(err(peer, `A worker does not send ${message.name}`))];
+    }
+  }
+
+  /** A message could not be routed: its peer is gone, though its worker may come back. */
+  peerGone(peer: Peer, nowMs: number): void {
+    const worker = this.#peers.get(peer);
+    this.#peers.delete(peer);
+    if (!worker || worker.peer !== peer) return;
+    worker.peer = null;
+    worker.lastSeenMs = Math.min(worker.lastSeenMs, nowMs - LEASE_MS + RECONNECT_MS);
+    for (const lease of worker.leases.values()) {
+      lease.untilMs = Math.min(lease.untilMs, nowMs + RECONNECT_MS);
+    }
+  }
+
+  /** Time has passed: leases that ran out, workers that fell silent, heartbeats that are due. */
+  tick(nowMs: number): Step[] {
+    const steps: Step[] = [];
+    for (const { worker, lease } of this.#leases.values()) {
+      const cancelled = lease.cancelBeforeMs !== null && lease.cancelBeforeMs < nowMs;
+      if (cancelled || lease.untilMs < nowMs) steps.push(lostLease(this, worker, lease, nowMs));
+    }
+    for (const worker of this.#workers.values()) {
+      if (nowMs - worker.lastSeenMs > LEASE_MS) steps.push(this.#lost(worker, nowMs));
+    }
+    if (nowMs >= this.#heartbeatAtMs) {
+      this.#heartbeatAtMs = nowMs + HEARTBEAT_MS;
+      steps.push(effects(...this.#heartbeats()));
+    }
+    return steps;
+  }
+
+  /** When {@link tick} has something to do next. */
+  nextTickMs(): number {
+    let next = this.#heartbeatAtMs;
+    for (const { lease } of this.#leases.values()) {
+      next = Math.min(next, lease.untilMs + 1, lease.cancelBeforeMs ?? Infinity);
+    }
+    for (const worker of this.#workers.values()) {
+      next = Math.min(next, worker.lastSeenMs + LEASE_MS + 1);
+      if (worker.fullUntilMs > 0) next = Math.min(next, worker.fullUntilMs);
+    }
+    return next;
+  }
+
+  /** Hands out ready jobs to workers with room, and asks for the environments that jobs wait for. */
+  plan(nowMs: number): Step[] {
+    const workers = [...this.#workers.values()];
+    for (const worker of workers) if (worker.fullUntilMs <= nowMs) worker.fullUntilMs = 0;
+    const { assignments, preparations } = plan(this.lanes, workers, ++this.#turn, nowMs);
+    const steps = assignments.map(({ worker, lane, job }) => {
+      const attempt = job.attempt + 1;
+      const lease: Lease = {
+        jobId: job.jobId,
+        pluginId: job.pluginId,
+        pluginName: lane.plugin.name,
+        filePath: job.filePath,
+        attempt,
+        failures: job.failures,
+        lostWorkers: job.lostWorkers,
+        untilMs: nowMs + LEASE_MS,
+        cancelBeforeMs: null,
+      };
+      this.addLease(worker, lease, true);
+      return step({
+        type: "claim",
+        jobId: job.jobId,
+        attempt,
+        workerId: worker.workerId,
+        generation: job.generation,
+        leaseUntilMs: lease.untilMs,
+        nowMs,
+      }, ({ applied }) => {
+        this.lanes.settled(job.jobId);
+        if (applied && worker.peer) {
+          const { peer } = worker;
+          return [
+            { type: "dispatch", peer, job, attempt, plugin: lane.plugin },
+            jobEvent("RUNNING", lease, { worker: worker.workerId }),
+          ];
+        }
+        if (!applied) this.removeLease(job.jobId);
+        this.lanes.refresh(job.pluginId);
+        return [];
+      });
+    });
+    for (const { worker, envHash } of [...preparations, ...this.publishing.preparations(workers)]) {
+      steps.push(this.#prepare(worker, envHash));
+    }
+    return [...steps, ...this.publishing.plan(workers)];
+  }
+
+  /** Running jobs that an operator cancelled: their workers are told, and have some time to obey. */
+  cancel(jobIds: readonly number[], nowMs: number): Step[] {
+    return jobIds.flatMap((jobId) => {
+      const held = this.#leases.get(jobId);
+      if (!held) return [];
+      held.lease.cancelBeforeMs = nowMs + CANCEL_MS;
+      const { peer } = held.worker;
+      if (!peer) return [];
+      const body = held.worker.features.size > 0 ? { attempt: held.lease.attempt } : {};
+      return [effects({ type: "send", peer, name: "abort", jobId, body })];
+    });
+  }
+
+  /** Why a plugin's queued jobs do not run, for people; null when nothing holds them. */
+  waitingBecause(pluginId: number): string | null {
+    const plugin = this.#plugins.get(pluginId);
+    if (!plugin) return "this version of the plugin is not active";
+    if (plugin.paused) return `the plugin is paused: ${plugin.paused}`;
+    const connected = [...this.#workers.values()].filter(({ peer }) => peer !== null);
+    if (connected.length === 0) return "no worker is connected";
+    const states = connected.map(({ environments }) => environments.get(plugin.envHash));
+    if (states.includes("ready")) {
+      const free = connected.some((worker) => worker.leases.size < creditOf(worker));
+      return free ? null : "every worker is busy";
+    }
+    if (states.includes("preparing")) return "its environment is being built";
+    const failed = states.find((state) => typeof state === "object");
+    return failed ? `its environment failed to build: ${failed.problem}` : "no worker has room";
+  }
+
+  lease(jobId: number): { worker: Worker; lease: Lease } | undefined {
+    return this.#leases.get(jobId);
+  }
+
+  addLease(worker: Worker, lease: Lease, counted = false): void {
+    worker.leases.set(lease.jobId, lease);
+    this.#leases.set(lease.jobId, { worker, lease });
+    const lane = this.lanes.get(lease.pluginId);
+    if (lane && !counted) lane.running++;
+  }
+
+  removeLease(jobId: number): void {
+    const held = this.#leases.get(jobId);
+    if (!held) return;
+    held.worker.leases.delete(jobId);
+    this.#leases.delete(jobId);
+    this.lanes.released(held.lease.pluginId);
+  }
+
+  #identified(peer: Peer, body: MessageBody<"identify">, nowMs: number): Step[] {
+    const workerId = body.worker_id ?? `plain-${peer}`;
+    const known = this.#workers.get(workerId);
+    const worker = newWorker(workerId, peer, body, nowMs);
+    if (known) {
+      if (known.peer) this.#peers.delete(known.peer);
+      worker.leases = known.leases;
+      for (const lease of worker.leases.values()) {
+        lease.untilMs = nowMs + LEASE_MS;
+        this.#leases.set(lease.jobId, { worker, lease });
+      }
+    }
+    this.#workers.set(workerId, worker);
+    this.#peers.set(peer, worker);
+    const { host, version, slots, sandbox } = worker;
+    const features = [...worker.features];
+    const row = { id: workerId, host, version, slots, sandbox, features };
+    return [step({ type: "worker_seen", worker: row, nowMs }, () => [
+      ...(features.length > 0 ? [alive(peer)] : []),
+      { type: "event", topic: "worker", event: { worker: workerId, state: "connected" } },
+    ])];
+  }
+
+  /** Someone we do not know, as after our restart: our own workers identify themselves on an ERR. */
+  #stranger(peer: Peer, message: Message): Step[] {
+    if (message.name === "err") return [];
+    return [effects(err(peer, `Cannot take ${message.name} as you did not IDENTIFY`))];
+  }
+
+  #heartbeat(worker: Worker, body: MessageBody<"heartbeat">, nowMs: number): Step[] {
+    if (worker.leases.size === 0) return [];
+    // A plain v4 worker may answer with an empty payload: its life is the life of its jobs.
+    const named = body.active_job_ids ??
+      (worker.features.size === 0 ? [...worker.leases.keys()] : []);
+    const untilMs = nowMs + LEASE_MS;
+    for (const jobId of named) {
+      const lease = worker.leases.get(jobId);
+      if (lease) lease.untilMs = untilMs;
+    }
+    const { workerId } = worker;
+    return [step({ type: "renew", workerId, leaseUntilMs: untilMs, nowMs })];
+  }
+
+  #logged(worker: Worker, { jobId, body }: MessageOf<"log">): Step[] {
+    if (worker.leases.get(jobId)?.attempt !== body.attempt) return [];
+    return [step({ type: "log", jobId, ...body }, () => [
+      { type: "event", topic: "log", event: { job_id: jobId, ...body } },
+    ])];
+  }
+
+  #prepare(worker: Worker, envHash: string): Step {
+    worker.environments.set(envHash, "preparing");
+    return effects({ type: "prepare", peer: worker.peer!, envHash });
+  }
+
+  #environmentReady(worker: Worker, body: MessageBody<"env_ready">, nowMs: number): Step[] {
+    const { env_hash: envHash, error } = body;
+    if (error !== undefined) return this.#environmentFailed(worker, envHash, error, nowMs);
+    worker.environments.set(envHash, "ready");
+    const bytes = body.bytes ?? null;
+    return [
+      step({ type: "environment_ready", envHash, bytes, nowMs }),
+      ...this.publishing.environmentReady(envHash, nowMs),
+    ];
+  }
+
+  #environmentFailed(worker: Worker, envHash: string, problem: string, nowMs: number): Step[] {
+    worker.environments.set(envHash, { problem, retryAtMs: nowMs + ENVIRONMENT_RETRY_MS });
+    return [
+      step({ type: "environment_failed", envHash, problem }),
+      ...this.publishing.environmentFailed(envHash, problem),
+    ];
+  }
+
+  /** A plain v4 worker tells a failed build by an ERR with job 0: it builds one at a time. */
+  #workerError(worker: Worker, { message }: MessageBody<"err">, nowMs: number): Step[] {
+    const noted = effects({
+      type: "note",
+      message: "A worker reported an error",
+      fields: { worker: worker.workerId, message },
+    });
+    const building = [...worker.environments].find(([, state]) => state === "preparing");
+    if (worker.features.size > 0 || !building) return [noted];
+    return [noted, ...this.#environmentFailed(worker, building[0], message, nowMs)];
+  }
+
+  #lost(worker: Worker, nowMs: number): Step {
+    this.#workers.delete(worker.workerId);
+    if (worker.peer) this.#peers.delete(worker.peer);
+    this.publishing.workerLost(worker);
+    const { workerId } = worker;
+    return step({ type: "worker_lost", workerId, nowMs }, () => [
+      { type: "event", topic: "worker", event: { worker: workerId, state: "lost" } },
+      { type: "note", message: "A worker fell silent", fields: { worker: workerId } },
+    ]);
+  }
+
+  #heartbeats(): Effect[] {
+    return [...this.#peers.keys()].map((peer) => alive(peer));
+  }
+}
+
+function alive(peer: Peer): Effect {
+  const body = { status: "ALIVE" as const, features: [...FEATURES] };
+  return { type: "send", peer, name: "heartbeat", jobId: 0, body };
+}
+
+function err(peer: Peer, message: string): Effect {
+  return { type: "send", peer, name: "err", jobId: 0, body: { message } };
+}
+
+export function jobEvent(
+  state: string,
+  lease: Pick<Lease, "jobId" | "attempt" | "pluginName">,
+  more: Readonly<Record<string, unknown>> = {},
+): Effect {
+  const { jobId: job_id, attempt, pluginName: plugin } = lease;
+  return { type: "event", topic: "job", event: { job_id, attempt, plugin, state, ...more } };
+}
+
+export { LANE_JOBS_MAX };

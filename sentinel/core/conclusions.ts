@@ -1,0 +1,210 @@
+/**
+ * How attempts end: by a receipt, or by the loss of their lease.
+ *
+ * A receipt counts only from the holder of the current lease. Any other is answered as late, unless
+ * it is the very one that was accepted before and whose ACK was lost: then it is answered the same
+ * way again, or its worker would throw away an output that the catalog holds.
+ */
+import type { MessageBody, MessageOf, Output } from "../../protocol/messages.ts";
+import type { AttemptEnd, KeyedOutput } from "../store/store.ts";
+import { type Cluster, jobEvent } from "./cluster.ts";
+import { type Verdict, verdict } from "./retry.ts";
+import { type Effect, effects, type Step, step } from "./step.ts";
+import { has, type Lease, type Worker } from "./worker.ts";
+
+/** After a REJECTED the worker gets nothing for this long: it is at its limit, not we at fault. */
+const FULL_MS = 200;
+
+export function concluded(
+  cluster: Cluster,
+  worker: Worker,
+  { jobId, body }: MessageOf<"conclude">,
+  nowMs: number,
+): Step[] {
+  const lease = worker.leases.get(jobId);
+  const attempt = body.attempt ?? lease?.attempt;
+  if (!lease || attempt !== lease.attempt) return [repeated(worker, jobId, body, attempt ?? 0)];
+  cluster.removeLease(jobId);
+  const end: AttemptEnd = {
+    jobId,
+    attempt: lease.attempt,
+    workerId: worker.workerId,
+    nowMs,
+    metrics: body.metrics,
+  };
+  switch (body.status) {
+    case "SUCCESS":
+      return [completed(cluster, worker, lease, end, body)];
+    case "FAILED":
+      return [failed(cluster, worker, lease, end, body)];
+    case "ABORTED":
+      return [aborted(cluster, worker, lease, end)];
+    case "REJECTED":
+      worker.fullUntilMs = nowMs + FULL_MS;
+      return [step({
+        type: "fail",
+        ...end,
+        status: "REJECTED",
+        errorKind: null,
+        message: null,
+        countsAs: "nothing",
+        next: { state: "QUEUED", notBeforeMs: 0 },
+      }, () => requeued(cluster, lease))];
+  }
+}
+
+/** A lease that nobody renewed, or a cancelled job whose worker does not obey. */
+export function lostLease(cluster: Cluster, worker: Worker, lease: Lease, nowMs: number): Step {
+  cluster.removeLease(lease.jobId);
+  const cancelled = lease.cancelBeforeMs !== null;
+  const { workerId } = worker;
+  const decided: Pick<Verdict, "countsAs"> & { next: Verdict["next"] | { state: "CANCELLED" } } =
+    cancelled
+      ? { countsAs: "nothing", next: { state: "CANCELLED" } }
+      : verdict("worker_lost", lease, 0, true, nowMs, cluster.jitter());
+  const message = `Worker ${workerId} was lost while it ran this job`;
+  return step({
+    type: "fail",
+    jobId: lease.jobId,
+    attempt: lease.attempt,
+    workerId,
+    nowMs,
+    metrics: {},
+    status: "LOST",
+    errorKind: cancelled ? "aborted" : "worker_lost",
+    message: decided.next.state === "FAILED"
+      ? `${message}, as ${lease.lostWorkers} others before it: the file may end its workers`
+      : message,
+    ...decided,
+  }, () => [
+    ...requeued(cluster, lease),
+    { type: "note", message, fields: { job: lease.jobId, attempt: lease.attempt } },
+  ]);
+}
+
+function completed(
+  cluster: Cluster,
+  worker: Worker,
+  lease: Lease,
+  end: AttemptEnd,
+  body: MessageBody<"conclude">,
+): Step {
+  const outputs = keyedOutputs(cluster, lease, body);
+  const rows = outputs.reduce((sum, output) => sum + output.rows, 0);
+  return step({ type: "complete", ...end, outputs }, ({ applied, retired, refused }) => {
+    const success = applied && refused === undefined;
+    const message = refused ?? (applied ? "committed" : "late: the job was taken back");
+    return [
+      ...ack(worker, end, success, message, retired),
+      ...(applied ? [jobEvent(success ? "COMPLETED" : "FAILED", lease, { rows })] : []),
+    ];
+  });
+}
+
+/** Outputs with their topics' modes; a plain v4 worker names artifacts, written in place. */
+function keyedOutputs(
+  cluster: Cluster,
+  lease: Lease,
+  body: MessageBody<"conclude">,
+): KeyedOutput[] {
+  const sinks = cluster.plugin(lease.pluginId)?.sinks ?? [];
+  const modeOf = (topic: string) => sinks.find((sink) => sink.topic === topic)?.mode ?? "replace";
+  const outputs: Output[] = body.outputs ?? body.artifacts.map((artifact) => ({
+    topic: artifact.topic ?? sinks[0]?.topic ?? "output",
+    uri: artifact.uri ?? "",
+    rows: body.metrics.rows ?? 0,
+    bytes: body.metrics.bytes ?? 0,
+    staged: "",
+    generation: 0,
+  }));
+  return outputs.map((output) => ({ ...output, mode: modeOf(output.topic) }));
+}
+
+function failed(
+  cluster: Cluster,
+  worker: Worker,
+  lease: Lease,
+  end: AttemptEnd,
+  body: MessageBody<"conclude">,
+): Step {
+  const errorKind = body.error_kind ?? "plugin";
+  const retries = cluster.plugin(lease.pluginId)?.retries ?? 0;
+  const { countsAs, next } = verdict(
+    errorKind,
+    lease,
+    retries,
+    body.retryable ?? true,
+    end.nowMs,
+    cluster.jitter(),
+  );
+  const message = body.error_message ?? "The worker gave no reason";
+  return step({ type: "fail", ...end, status: "FAILED", errorKind, message, countsAs, next }, (
+    { applied },
+  ) => [
+    ...ack(worker, end, applied, applied ? "noted" : "late: the job was taken back"),
+    ...(next.state === "QUEUED" ? requeued(cluster, lease) : [jobEvent("FAILED", lease)]),
+    ...(errorKind === "file_changed" ? [rescan(lease)] : []),
+  ]);
+}
+
+/** By an operator's wish the job is CANCELLED; a worker that drains gives it back. */
+function aborted(cluster: Cluster, worker: Worker, lease: Lease, end: AttemptEnd): Step {
+  const cancelled = lease.cancelBeforeMs !== null;
+  return step({
+    type: "fail",
+    ...end,
+    status: "ABORTED",
+    errorKind: cancelled ? "aborted" : null,
+    message: cancelled ? "Cancelled by an operator" : null,
+    countsAs: "nothing",
+    next: cancelled ? { state: "CANCELLED" } : { state: "QUEUED", notBeforeMs: 0 },
+  }, ({ applied }) => [
+    ...ack(worker, end, applied, applied ? "noted" : "late"),
+    ...(cancelled ? [jobEvent("CANCELLED", lease)] : requeued(cluster, lease)),
+  ]);
+}
+
+function repeated(
+  worker: Worker,
+  jobId: number,
+  body: MessageBody<"conclude">,
+  attempt: number,
+): Step {
+  if (body.status === "REJECTED") return effects();
+  const { workerId } = worker;
+  return step({ type: "repeated_receipt", jobId, attempt, workerId }, ({ applied, retired }) => [
+    ...ack(
+      worker,
+      { jobId, attempt },
+      applied,
+      applied ? "committed before" : "late: not this lease",
+      retired,
+    ),
+    {
+      type: "note",
+      message: applied ? "A receipt came twice" : "A late receipt was ignored",
+      fields: { job: jobId, attempt, worker: workerId, status: body.status },
+    },
+  ]);
+}
+
+function ack(
+  worker: Worker,
+  { jobId, attempt }: { jobId: number; attempt: number },
+  success: boolean,
+  message: string,
+  retired: string[] = [],
+): Effect[] {
+  if (!worker.peer || !has(worker, "receipt-ack")) return [];
+  const body = { success, message, attempt, ...(retired.length > 0 ? { retired } : {}) };
+  return [{ type: "send", peer: worker.peer, name: "ack", jobId, body }];
+}
+
+function requeued(cluster: Cluster, lease: Lease): Effect[] {
+  cluster.lanes.refresh(lease.pluginId);
+  return [jobEvent("QUEUED", lease)];
+}
+
+function rescan(lease: Lease): Effect {
+  return { type: "rescan", filePath: lease.filePath };
+}

@@ -1,0 +1,70 @@
+/** A worker process as the scheduler sees it. */
+import type { Feature, MessageBody } from "../../protocol/messages.ts";
+import type { Peer } from "./step.ts";
+
+export interface Lease {
+  jobId: number;
+  pluginId: number;
+  pluginName: string;
+  filePath: string;
+  attempt: number;
+  failures: number;
+  lostWorkers: number;
+  untilMs: number;
+  /** An operator cancelled it: when it is given up if the worker does not answer. */
+  cancelBeforeMs: number | null;
+}
+
+export type EnvironmentState = "preparing" | "ready" | { problem: string; retryAtMs: number };
+
+export interface Worker {
+  workerId: string;
+  /** Null while it is not connected: after a restart of the sentinel, or when its socket is gone. */
+  peer: Peer | null;
+  /** Empty for a plain v4 worker: no receipt ack, no attempt, no logs. */
+  features: ReadonlySet<string>;
+  slots: number;
+  host: string;
+  version: string;
+  sandbox: string;
+  lastSeenMs: number;
+  /** Told us it has no slot: nothing is sent to it until then. */
+  fullUntilMs: number;
+  leases: Map<number, Lease>;
+  environments: Map<string, EnvironmentState>;
+}
+
+/** A plain v4 worker has 4 slots, and may still refuse a DISPATCH right after a CONCLUDE. */
+const PLAIN_IN_FLIGHT_MAX = 3;
+const PREFETCH_MIN = 2;
+
+/** Jobs it may hold: its slots and a few more, so that no slot waits for a round trip. */
+export function creditOf(worker: Worker): number {
+  if (worker.features.size === 0) return Math.min(worker.slots, PLAIN_IN_FLIGHT_MAX);
+  return worker.slots + Math.max(worker.slots, PREFETCH_MIN);
+}
+
+export function has(worker: Worker, feature: Feature): boolean {
+  return worker.features.has(feature);
+}
+
+export function newWorker(
+  workerId: string,
+  peer: Peer | null,
+  body: MessageBody<"identify"> | null,
+  nowMs: number,
+): Worker {
+  return {
+    workerId,
+    peer,
+    features: new Set(body?.features ?? []),
+    slots: body?.slots ?? 4,
+    host: body?.host ?? "",
+    version: body?.version ?? "",
+    sandbox: body?.sandbox ?? "",
+    lastSeenMs: nowMs,
+    fullUntilMs: 0,
+    leases: new Map(),
+    environments: new Map((body?.envs ?? []).map((hash) => [hash, "ready"])),
+  };
+}

@@ -1,0 +1,210 @@
+/**
+ * All SQL of what the control API shows, over a read-only connection of its own: big reads never hold
+ * up the dispatch loop. Every list is paged by key and reads no more rows than it shows.
+ */
+import { DatabaseSync } from "node:sqlite";
+import {
+  ControlError,
+  type Method,
+  METHODS,
+  type ParsedParams,
+  type Result,
+} from "../../protocol/control.ts";
+import type { StateCounts } from "../../protocol/records.ts";
+import { defaultSink, versionLabel } from "../core/plugin.ts";
+import { countsByPlugin, noJobs } from "./job_counts.ts";
+import { jobFilter } from "./sqlite_job_filter.ts";
+import { statement } from "./statement.ts";
+
+export type ReadMethod = {
+  [M in Method]: typeof METHODS[M]["kind"] extends "read" ? M : never;
+}[Method];
+export type Reads = { [M in ReadMethod]: (params: ParsedParams<M>) => Result<M> };
+
+const PATH = `CASE f.folder WHEN '' THEN f.name ELSE f.folder || '/' || f.name END`;
+const JOB = `j.id, j.plugin_name AS plugin, p.version, p.artifact_hash, r.name AS root,
+  ${PATH} AS path, j.state, j.priority, j.attempt, j.generation, j.worker_id, j.rows, j.error_kind,
+  j.error_message, j.created_at_ms, j.started_at_ms, j.finished_at_ms`;
+const JOB_TABLES = `processing_jobs j JOIN plugin_manifests p ON p.id = j.plugin_id
+  JOIN files f ON f.id = j.file_id JOIN source_roots r ON r.id = f.root_id`;
+const JOB_DETAILS = `SELECT ${JOB}, v.size AS file_size, v.content_hash
+  FROM ${JOB_TABLES} JOIN file_versions v ON v.id = j.file_version_id WHERE j.id = :jobId`;
+const ATTEMPTS = `SELECT attempt, worker_id, started_at_ms, finished_at_ms, status, error_kind,
+    error_message, metrics FROM job_attempts WHERE job_id = :jobId ORDER BY attempt`;
+const OUTPUT = `o.id, o.job_id, o.topic, o.plugin_name AS plugin, ${PATH} AS path, o.uri, o.rows,
+  o.bytes, o.generation, o.state, o.created_at_ms, o.promoted_at_ms`;
+const OUTPUT_TABLES = `outputs o JOIN files f ON f.id = o.file_id`;
+const OUTPUTS_OF_JOB = `SELECT ${OUTPUT} FROM ${OUTPUT_TABLES}
+  WHERE o.job_id = :jobId AND o.id > :after ORDER BY o.id LIMIT :limit`;
+const OUTPUTS_OF_TOPIC = `SELECT ${OUTPUT} FROM ${OUTPUT_TABLES}
+  WHERE o.topic = :topic AND o.state = 'LIVE' AND o.id > :after ORDER BY o.id LIMIT :limit`;
+const OUTPUTS = `SELECT ${OUTPUT} FROM ${OUTPUT_TABLES}
+  WHERE o.state = 'LIVE' AND o.id > :after ORDER BY o.id LIMIT :limit`;
+const LOGS = `SELECT id, attempt, ts_ms, level, text FROM job_logs
+  WHERE job_id = :jobId AND id > :after ORDER BY id LIMIT :limit`;
+const PLUGIN = `id, name, version, status, reason, paused, artifact_hash, env_hash, pattern, topics,
+  publisher, created_at_ms, activated_at_ms`;
+const PLUGINS = `SELECT ${PLUGIN} FROM plugin_manifests ORDER BY name, id`;
+const PLUGINS_NEWEST = `SELECT ${PLUGIN} FROM plugin_manifests p
+  WHERE status IN ('PENDING', 'STAGING', 'ACTIVE')
+    OR id = (SELECT max(id) FROM plugin_manifests q WHERE q.name = p.name) ORDER BY name, id`;
+const PLUGIN_BY_ID = `SELECT ${PLUGIN}, source_code, manifest FROM plugin_manifests
+  WHERE id = :pluginId`;
+const COUNTS = `SELECT plugin_name, state, jobs FROM job_counts`;
+const RULES = `SELECT id, pattern, tag, priority, enabled, description FROM routing_rules
+  ORDER BY priority DESC, id`;
+const TOPICS = `SELECT t.topic, c.uri, c.mode, n.files, n.rows, n.bytes, n.changed_at_ms
+  FROM (SELECT topic FROM topic_counts UNION SELECT topic FROM topic_configs) t
+  LEFT JOIN topic_configs c USING (topic) LEFT JOIN topic_counts n USING (topic) ORDER BY t.topic`;
+const FILES = `SELECT f.id, r.name AS root, ${PATH} AS path, f.size, f.mtime_ms, v.content_hash,
+    (SELECT count(*) FROM file_versions w WHERE w.file_id = f.id) AS versions,
+    f.deleted_at_ms, f.problem
+  FROM files f JOIN source_roots r ON r.id = f.root_id
+  LEFT JOIN file_versions v ON v.id = f.current_version_id
+  WHERE f.id > :after AND (:root IS NULL OR r.name = :root) AND CASE :only
+    WHEN 'problems' THEN f.problem IS NOT NULL
+    WHEN 'deleted' THEN f.deleted_at_ms IS NOT NULL
+    WHEN 'unclaimed' THEN f.deleted_at_ms IS NULL AND f.problem IS NULL
+      AND NOT EXISTS (SELECT 1 FROM processing_jobs j WHERE j.file_id = f.id)
+    ELSE f.deleted_at_ms IS NULL END
+  ORDER BY f.id LIMIT :limit`;
+const ENVIRONMENTS = `SELECT env_hash, python, requirements, size, last_used, problem,
+    (SELECT json_group_array(DISTINCT name) FROM plugin_manifests p
+      WHERE p.env_hash = e.env_hash) AS plugins
+  FROM plugin_environments e ORDER BY rowid`;
+const AUDIT = `SELECT id, at_ms, who, action, detail FROM audit_log
+  WHERE id > :after ORDER BY id LIMIT :limit`;
+
+// deno-lint-ignore no-explicit-any -- each result is checked by its schema before it leaves
+type Row = any;
+
+/** @param path The database's file; it must exist. */
+export function openSqliteReads(path: string): Reads & { close(): void } {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 2000 });
+  const all = (text: string) => {
+    let prepared: ReturnType<typeof statement<Row>> | undefined;
+    return (values = {}) => (prepared ??= statement<Row>(db, text)).all(values);
+  };
+  const sql = {
+    jobDetails: all(JOB_DETAILS),
+    attempts: all(ATTEMPTS),
+    outputsOfJob: all(OUTPUTS_OF_JOB),
+    outputsOfTopic: all(OUTPUTS_OF_TOPIC),
+    outputs: all(OUTPUTS),
+    logs: all(LOGS),
+    plugins: all(PLUGINS),
+    pluginsNewest: all(PLUGINS_NEWEST),
+    pluginById: all(PLUGIN_BY_ID),
+    counts: all(COUNTS),
+    rules: all(RULES),
+    topics: all(TOPICS),
+    files: all(FILES),
+    environments: all(ENVIRONMENTS),
+    audit: all(AUDIT),
+  };
+  return {
+    "jobs.list"({ filter, after, limit }) {
+      const { where, values } = jobFilter(filter, after);
+      const text =
+        `SELECT ${JOB} FROM ${JOB_TABLES} WHERE ${where} ORDER BY j.id DESC LIMIT :limit`;
+      return { jobs: statement<Row>(db, text).all({ ...values, limit }).map(job) };
+    },
+    "jobs.get"({ job_id: jobId }) {
+      const [row] = sql.jobDetails({ jobId });
+      if (!row) throw new ControlError("not_found", `There is no job ${jobId}`);
+      return {
+        ...job(row),
+        error_message: row.error_message,
+        file_size: row.file_size,
+        content_hash: row.content_hash,
+        attempts: sql.attempts({ jobId }).map((attempt: Row) => ({
+          ...attempt,
+          metrics: attempt.metrics === null ? null : JSON.parse(attempt.metrics),
+        })),
+        outputs: sql.outputsOfJob({ jobId, after: 0, limit: 1000 }),
+        waiting_because: null,
+      };
+    },
+    "jobs.logs": ({ job_id: jobId, after = 0, limit }) => ({
+      lines: sql.logs({ jobId, after, limit }).map(({ id, attempt, ts_ms, level, text }: Row) => ({
+        id,
+        attempt,
+        line: [ts_ms, level, text],
+      })),
+    }),
+    "plugins.list"({ all_versions }) {
+      const counts = countsByPlugin(sql.counts());
+      const rows = all_versions ? sql.plugins() : sql.pluginsNewest();
+      return { plugins: rows.map((row: Row) => plugin(row, counts)) };
+    },
+    "plugins.get"({ plugin_id: pluginId }) {
+      const [row] = sql.pluginById({ pluginId });
+      if (!row) throw new ControlError("not_found", `There is no plugin version ${pluginId}`);
+      const { source_code, manifest } = row;
+      return {
+        ...plugin(row, countsByPlugin(sql.counts())),
+        source_code,
+        manifest: JSON.parse(manifest),
+      };
+    },
+    "rules.list": () => ({
+      rules: sql.rules().map((rule: Row) => ({ ...rule, enabled: rule.enabled === 1 })),
+    }),
+    "topics.list": () => ({ topics: sql.topics().map(topic) }),
+    "files.list": ({ root = null, only, after = 0, limit }) => ({
+      files: sql.files({ root, only, after, limit }),
+    }),
+    "outputs.list"({ topic, job_id: jobId, after = 0, limit }) {
+      if (jobId !== undefined) return { outputs: sql.outputsOfJob({ jobId, after, limit }) };
+      if (topic !== undefined) return { outputs: sql.outputsOfTopic({ topic, after, limit }) };
+      return { outputs: sql.outputs({ after, limit }) };
+    },
+    "envs.list": () => ({ environments: sql.environments().map(environment) }),
+    "audit.list": ({ after = 0, limit }) => ({ entries: sql.audit({ after, limit }) }),
+    close: () => db.close(),
+  };
+}
+
+function job(
+  { version, artifact_hash, error_message, file_size: _, content_hash: __, ...row }: Row,
+) {
+  const [error = null] = error_message?.trimEnd().split("\n").slice(-1) ?? [];
+  return {
+    ...row,
+    plugin_version: versionLabel({ version, artifactHash: artifact_hash }),
+    error,
+  };
+}
+
+function plugin({ source_code: _, manifest: __, ...row }: Row, counts: Map<string, StateCounts>) {
+  return {
+    ...row,
+    version: versionLabel({ version: row.version, artifactHash: row.artifact_hash }),
+    pattern: JSON.parse(row.pattern),
+    topics: JSON.parse(row.topics),
+    jobs: counts.get(row.name) ?? noJobs(),
+  };
+}
+
+function topic(row: Row) {
+  const { uri, mode } = defaultSink(row.topic);
+  return {
+    ...row,
+    uri: row.uri ?? uri,
+    mode: row.mode ?? mode,
+    configured: row.uri !== null,
+    files: row.files ?? 0,
+    rows: row.rows ?? 0,
+    bytes: row.bytes ?? 0,
+  };
+}
+
+function environment({ size, last_used, requirements, plugins, ...row }: Row) {
+  return {
+    ...row,
+    bytes: size,
+    last_used_ms: last_used,
+    requirements: requirements === null ? [] : JSON.parse(requirements),
+    plugins: JSON.parse(plugins),
+  };
+}
