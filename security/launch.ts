@@ -41,8 +41,8 @@ export function launchArguments(program: Program, args: readonly string[], cwd: 
   ];
 }
 
-/** Linux gives a socket's path 108 bytes, a Mac 104; `/63.sock` follows. */
-const RUN_DIR_BYTES_MAX = 90;
+/** Linux gives a socket's path 108 bytes, a Mac 104; `/t63/s/b.sock` follows. */
+const RUN_DIR_BYTES_MAX = 86;
 
 /** Of this start only, below the state where its path is short enough. */
 function newRunDir(state: string): string {

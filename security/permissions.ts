@@ -65,9 +65,13 @@ const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
 };
 
 /** By name, never all of the environment: it may hold other programs' secrets. */
-const ENVIRONMENT = ["INIT_CWD", "CASPARIAN_DEBUG", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"];
+const ENVIRONMENT = [
+  ...["INIT_CWD", "CASPARIAN_DEBUG", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"],
+  "LOG", // the parser of manifests looks whether it is to be debugged
+];
 /** What finds Python and uv, and what they need to fetch packages where a site has its own index. */
 const PYTHON_ENVIRONMENT = [
+  ...["CASPARIAN_PYTHON", "CASPARIAN_UV"],
   ...["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"],
   ...["XDG_DATA_HOME", "XDG_BIN_HOME", "PIP_*", "UV_*", "SSL_CERT_FILE", "SSL_CERT_DIR"],
   ...["REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
@@ -77,7 +81,7 @@ const PYTHON_ENVIRONMENT = [
 function pythonGrants(paths: ProgramPaths, place: Place): Grants {
   return {
     read: "all",
-    write: [paths.state, paths.output, place.runDir],
+    write: [paths.state, paths.output, ...paths.maps, place.runDir],
     run: [join(place.project, "worker", "launch.sh")],
     net: Array.from(
       { length: BRIDGE_SOCKETS_MAX },
@@ -91,8 +95,9 @@ function pythonGrants(paths: ProgramPaths, place: Place): Grants {
 /** Deno grants a Unix socket by its exact path only, so a worker's sockets have known names. */
 export const BRIDGE_SOCKETS_MAX = 64;
 
+/** Each in a folder of its own, as the template behind it sees that folder and no other. */
 export function bridgeSocket(runDir: string, index: number): string {
-  return join(runDir, `${index}.sock`);
+  return join(runDir, `t${index}`, "s", "b.sock");
 }
 
 /** What SQLite keeps beside a database. */
@@ -101,6 +106,8 @@ const DATABASE_SUFFIXES = ["", "-wal", "-shm", "-journal"];
 interface ProgramPaths {
   readonly state: string;
   readonly output: string;
+  /** Of `--map NAME=DIR`. */
+  readonly maps: readonly string[];
   readonly database: readonly string[];
   readonly roots: readonly string[];
   readonly plugins: readonly string[];
@@ -114,6 +121,7 @@ function programPaths(args: readonly string[], place: Place): ProgramPaths {
   return {
     state,
     output: resolve(place.cwd, options.one("output") ?? join(state, "output")),
+    maps: options.all("map").map((map) => resolve(place.cwd, rootDirectory(map))),
     database: database === undefined
       ? []
       : DATABASE_SUFFIXES.map((suffix) => resolve(place.cwd, database) + suffix),

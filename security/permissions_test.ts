@@ -35,9 +35,13 @@ Deno.test("a sentinel may read its roots, write its state, and start nothing", (
 });
 
 Deno.test("a worker may start its launcher only, and listens on its own sockets only", () => {
-  const flags = permissionFlags("worker", ["--state", "/s", "--output=/o"], place);
+  const flags = permissionFlags(
+    "worker",
+    ["--state", "/s", "--output=/o", "--map", "lake=/l"],
+    place,
+  );
   assert.deepEqual(flag(flags, "run"), ["/opt/casparian/worker/launch.sh"]);
-  assert.deepEqual(flag(flags, "write"), ["/s", "/o", place.runDir]);
+  assert.deepEqual(flag(flags, "write"), ["/s", "/o", "/l", place.runDir]);
   assert.ok(flag(flags, "net")?.every((scope) => scope.startsWith(`unix:${place.runDir}/`)));
   assert.ok(flag(flags, "net")?.includes(`unix:${bridgeSocket(place.runDir, 0)}`));
 });
