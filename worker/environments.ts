@@ -26,7 +26,7 @@ export interface EnvironmentsOptions {
   readonly stateDir: string;
   /** What uv, pip and Python see: PATH, HOME, and the user's UV_, PIP_, SSL_ and proxy variables. */
   readonly environment: ProcessEnvironment;
-  readonly nowMs?: () => number;
+  readonly nowMs: () => number;
   /** Longest that uv may take for one step. */
   readonly limitMs?: number;
 }
@@ -120,7 +120,7 @@ export class Environments {
 
   /** Says that an environment is in use now, so that {@linkcode collect} takes others first. */
   async touch(envHash: string): Promise<void> {
-    const now = new Date(this.#nowMs());
+    const now = new Date(this.options.nowMs());
     await Deno.utime(join(this.#home(envHash), "casparian.json"), now, now).catch(() => {});
   }
 
@@ -207,14 +207,14 @@ export class Environments {
     onLog: OnLog,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const startedMs = this.#nowMs();
+    const startedMs = this.options.nowMs();
     using log = await this.#openLog(envHash, onLog);
     const aside = await this.#aside(envHash);
     try {
       const parts = await this.#buildParts(log.line, signal);
       await buildEnvironment(aside, lockfileContent, pythonVersion, parts);
       const python = await describePython(interpreterOf(aside), this.options.environment);
-      await writeMarker(aside, { envHash, python, builtMs: this.#nowMs() - startedMs });
+      await writeMarker(aside, { envHash, python, builtMs: this.options.nowMs() - startedMs });
       await this.#remove(envHash); // one whose interpreter is gone
       await Deno.rename(aside, this.#home(envHash));
     } catch (error) {
@@ -271,10 +271,6 @@ export class Environments {
 
   #lockPath(envHash: string): string {
     return join(this.#dir, ".locks", envHash);
-  }
-
-  #nowMs(): number {
-    return (this.options.nowMs ?? Date.now)();
   }
 }
 

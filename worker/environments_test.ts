@@ -11,7 +11,7 @@ const environment = await testEnvironment();
 const locked = await withState((stateDir) => open(stateDir).resolve({ requirements: ["six"] }));
 
 function open(stateDir: string, more: Record<string, string> = {}): Environments {
-  return new Environments({ stateDir, environment: { ...environment, ...more } });
+  return new Environments({ stateDir, environment: { ...environment, ...more }, nowMs: Date.now });
 }
 
 async function withState<T>(use: (stateDir: string) => Promise<T>): Promise<T> {
@@ -33,7 +33,7 @@ function otherWorker(stateDir: string, more: Record<string, string> = {}): Deno.
     const { Environments } = await import(${
     JSON.stringify(new URL("./environments.ts", import.meta.url).href)
   });
-    const environments = new Environments(${
+    const environments = new Environments({ nowMs: Date.now, ...${
     JSON.stringify({ stateDir, environment: { ...environment, ...more } })
   });
     const { cached } = await environments.prepare(${
@@ -229,7 +229,12 @@ Deno.test("an environment whose interpreter is gone is made again", async () => 
 Deno.test("a build over its time limit is ended", async () => {
   await withState(async (stateDir) => {
     const given = { ...environment, ...await stuckUv(stateDir) };
-    const environments = new Environments({ stateDir, environment: given, limitMs: 2_000 });
+    const environments = new Environments({
+      stateDir,
+      environment: given,
+      nowMs: Date.now,
+      limitMs: 2_000,
+    });
     await assert.rejects(environments.prepare(locked), { name: "TimeoutError" });
   });
 });
