@@ -1,0 +1,60 @@
+/**
+ * Folders that should be looked at before the next pass.
+ *
+ * A folder is looked at once a settle time at most: what was written after the last look can't have
+ * settled before, so nothing is lost, and a log file that grows all day costs one look per settle time.
+ */
+
+/** Hints kept; more are forgotten, which costs time but no file. */
+export const HINTS_MAX = 10_000;
+/** Events come in bursts: the first waits this long for the others. */
+export const HINT_DELAY_MS = 50;
+const LOOK_GAP_MS_MIN = 100;
+
+export class Hints {
+  readonly #dueMs = new Map<string, number>();
+  readonly #lookedAtMs = new Map<string, number>();
+  readonly #gapMs: number;
+
+  constructor(settleMs: number) {
+    this.#gapMs = Math.max(settleMs, LOOK_GAP_MS_MIN);
+  }
+
+  /** Something happened in the folder. */
+  add(folder: string, nowMs: number): void {
+    const lookedAtMs = this.#lookedAtMs.get(folder) ?? -Infinity;
+    this.#put(folder, Math.max(nowMs + HINT_DELAY_MS, lookedAtMs + this.#gapMs));
+  }
+
+  /** The folder was never looked at: no reason to wait. */
+  addNew(folder: string, nowMs: number): void {
+    this.#put(folder, nowMs);
+  }
+
+  takeDue(nowMs: number): string | undefined {
+    for (const [folder, dueMs] of this.#dueMs) {
+      if (dueMs > nowMs) continue;
+      this.#dueMs.delete(folder);
+      if (this.#lookedAtMs.size >= HINTS_MAX) this.#lookedAtMs.clear();
+      this.#lookedAtMs.set(folder, nowMs);
+      return folder;
+    }
+    return undefined;
+  }
+
+  get nextDueMs(): number {
+    let nextDueMs = Infinity;
+    for (const dueMs of this.#dueMs.values()) nextDueMs = Math.min(nextDueMs, dueMs);
+    return nextDueMs;
+  }
+
+  clear(): void {
+    this.#dueMs.clear();
+    this.#lookedAtMs.clear();
+  }
+
+  #put(folder: string, dueMs: number): void {
+    if (this.#dueMs.has(folder) || this.#dueMs.size >= HINTS_MAX) return;
+    this.#dueMs.set(folder, dueMs);
+  }
+}

@@ -1,0 +1,150 @@
+/** For tests: one root on the real disk, a store in memory, a clock that moves only when told to. */
+import { type Disk, openDisk, type Stamp } from "./disk.ts";
+import type { KnownFiles } from "./known_files.ts";
+import type { Observations, ScanSummary, SeenFile } from "./observations.ts";
+import { RootScan } from "./root_scan.ts";
+
+export const SETTLE_MS = 2_000;
+export const POLL_MS = 10_000;
+const STEPS_MAX = 100_000;
+
+export class ScanWorld {
+  readonly directory = Deno.makeTempDirSync({ prefix: "casparian-scan-" });
+  readonly root = `${this.directory}/root`;
+  readonly batches: Observations[] = [];
+  readonly summaries: ScanSummary[] = [];
+  /** Absolute path to the error that any access meets. */
+  readonly broken = new Map<string, Error>();
+  /** Called with the path before a file is read. */
+  onHash: (path: string) => void = () => {};
+  hashes = 0;
+  refuse = false;
+  readonly scan: RootScan;
+  readonly #files = new Map<string, Map<string, SeenFile>>();
+  #nowMs = 0;
+  readonly #startedAtMs = Date.now();
+
+  constructor(excludedNames: string[] = []) {
+    Deno.mkdirSync(this.root);
+    const excludedFolders = excludedNames.map((name) => `${this.root}/${name}`);
+    const settings = { rootId: 1, name: "in", directory: this.root, excludedFolders };
+    this.scan = new RootScan({ ...settings, settleMs: SETTLE_MS, pollMs: POLL_MS }, {
+      disk: this.#disk(),
+      known: this.#known(),
+      clock: { nowMs: () => this.#nowMs, wallMs: () => this.wallMs },
+      breathe: () => Promise.resolve(),
+      // deno-lint-ignore require-await
+      send: async (observations) => this.#store(observations),
+      onScanned: (summary) => this.summaries.push(summary),
+      onProgress: () => {},
+    });
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+
+  get wallMs(): number {
+    return this.#startedAtMs + this.#nowMs;
+  }
+
+  /** Writes a file in the root whose mtime is `ageMs` ago. */
+  write(path: string, text: string, ageMs = 60_000): void {
+    const whole = `${this.root}/${path}`;
+    Deno.mkdirSync(whole.slice(0, whole.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(whole, text);
+    this.touch(path, ageMs);
+  }
+
+  touch(path: string, ageMs: number): void {
+    const mtime = new Date(this.wallMs - ageMs);
+    Deno.utimeSync(`${this.root}/${path}`, mtime, mtime);
+  }
+
+  /** Does all there is to do now. */
+  async work(): Promise<void> {
+    for (let steps = 0; await this.scan.step(); steps++) {
+      if (steps > STEPS_MAX) throw new Error(`Cannot end as work must run out: ${steps} steps`);
+    }
+  }
+
+  /** Moves the clock on, stopping wherever the scan wants to do something. */
+  async pass(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await this.work();
+    while (this.scan.nextDueMs <= untilMs) {
+      this.#nowMs = Math.max(this.#nowMs, this.scan.nextDueMs);
+      await this.work();
+    }
+    this.#nowMs = untilMs;
+  }
+
+  /** A whole pass, now. */
+  async scanNow(): Promise<ScanSummary> {
+    this.scan.request(1);
+    await this.work();
+    return this.summaries.at(-1)!;
+  }
+
+  /** Paths that the store holds as live, sorted, each with its size. */
+  stored(): string[] {
+    return this.storedFiles().map(({ folder, name }) => folder === "" ? name : `${folder}/${name}`);
+  }
+
+  storedFiles(): SeenFile[] {
+    const files = [...this.#files.values()].flatMap((folder) => [...folder.values()]);
+    const key = ({ folder, name }: SeenFile) => `${folder}/${name}`;
+    return files.sort((a, b) => key(a) < key(b) ? -1 : 1);
+  }
+
+  /** All that was told, of one kind, since the last call. */
+  take<K extends "seen" | "deleted" | "unreadable" | "mended">(kind: K): Observations[K][number][] {
+    return this.batches.flatMap((batch) => batch[kind].splice(0) as Observations[K]);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+
+  #store(observations: Observations): void {
+    if (this.refuse) throw new Error("The store is closed for today");
+    this.batches.push(structuredClone(observations));
+    for (const file of observations.seen) {
+      const files = this.#files.get(file.folder) ?? new Map<string, SeenFile>();
+      this.#files.set(file.folder, files.set(file.name, file));
+    }
+    for (const { folder, name } of observations.deleted) {
+      this.#files.get(folder)?.delete(name);
+      if (this.#files.get(folder)?.size === 0) this.#files.delete(folder);
+    }
+  }
+
+  #known(): KnownFiles {
+    return {
+      folder: (_rootId, folder) => new Map<string, Stamp>(this.#files.get(folder) ?? []),
+      folders: () => [...this.#files.keys()],
+      close: () => {},
+    };
+  }
+
+  #disk(): Disk {
+    const disk = openDisk();
+    const orBroken = <T>(ask: (path: string) => T) => (path: string): T => {
+      const error = this.broken.get(path);
+      if (error !== undefined) throw error;
+      return ask(path);
+    };
+    return {
+      readFolder: orBroken(disk.readFolder),
+      lstat: disk.lstat,
+      stat: disk.stat,
+      realPath: disk.realPath,
+      identity: orBroken(disk.identity),
+      hash: async (path, breathe) => {
+        this.hashes++;
+        this.onHash(path);
+        return await orBroken((path) => disk.hash(path, breathe))(path);
+      },
+    };
+  }
+}
