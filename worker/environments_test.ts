@@ -29,19 +29,22 @@ async function names(dir: string): Promise<string[]> {
 
 /** Runs in a process of its own, as another worker on the same state folder would. */
 function otherWorker(stateDir: string, more: Record<string, string> = {}): Deno.ChildProcess {
+  const module = JSON.stringify(new URL("./environments.ts", import.meta.url).href);
   const source = `
-    const { Environments } = await import(${
-    JSON.stringify(new URL("./environments.ts", import.meta.url).href)
-  });
-    const environments = new Environments({ nowMs: Date.now, ...${
-    JSON.stringify({ stateDir, environment: { ...environment, ...more } })
-  });
-    const { cached } = await environments.prepare(${
-    JSON.stringify(locked)
-  }, (line) => console.log(line));
+    const { Environments } = await import(${module});
+    const environments = new Environments({
+      stateDir: ${JSON.stringify(stateDir)},
+      environment: Deno.env.toObject(),
+      nowMs: Date.now,
+    });
+    const { cached } = await environments.prepare(${JSON.stringify(locked)}, console.log);
     console.log("cached", cached);`;
-  const args = ["eval", source];
-  return new Deno.Command(Deno.execPath(), { args, cwd: PROJECT, stdout: "piped" }).spawn();
+  return new Deno.Command(Deno.execPath(), {
+    args: ["eval", source],
+    cwd: PROJECT,
+    env: { ...environment, ...more },
+    stdout: "piped",
+  }).spawn();
 }
 
 /** A uv that stops, for good, before it installs anything. */

@@ -144,7 +144,7 @@ Deno.test({
       const secrets = join(box.dataDir, "secrets");
       await Deno.mkdir(secrets);
       await Deno.writeTextFile(join(secrets, "key"), "secret");
-      const home = Deno.env.get("HOME") ?? "/root";
+      const home = Deno.env.get("HOME") ?? "/home";
       const look = ["sh", "-c", `ls -A "$1"; ls -A "$2"`, "sh", secrets, home];
       const { stdout } = await runBoxed(box, look, [secrets]);
       // The interpreter itself may live below the home folder: then its first folder is there.
