@@ -4,8 +4,9 @@
  *     connecting ──first message──► ready ◄──any message──┐
  *                                     └──silence──► lost ─┘ (a new socket, IDENTIFY, again and again)
  *
- * libzmq connects again by itself, but says nothing of it, and a restarted sentinel does not know us:
- * so silence is the only sign, and a new socket with a new IDENTIFY the only cure.
+ * libzmq connects again by itself and says nothing of it. A sentinel that was only restarted tells us
+ * that it does not know us (ready → connecting, on the same socket); for everything else silence is
+ * the only sign, and a new socket with a new IDENTIFY the only cure.
  */
 import type { Random } from "../protocol/ports.ts";
 

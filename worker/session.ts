@@ -20,16 +20,18 @@ import {
   type MessageOf,
 } from "../protocol/messages.ts";
 import type { LogLevel, Random } from "../protocol/ports.ts";
+import { CatalogCalls, type Pending } from "./catalog_calls.ts";
 import { abortedReceipt, plainConclude, rejection } from "./conclusions.ts";
 import { type Job, JobSlots } from "./job_slots.ts";
 import { Link } from "./link.ts";
-import { Promotions } from "./promotions.ts";
 import { Outbox, type Receipt } from "./receipts.ts";
-import type { Effect, Pending, Progress, SessionEvent } from "./session_events.ts";
+import type { Effect, Progress, SessionEvent } from "./session_events.ts";
 
 const ERR_GAP_MS = 1000;
 /** After the last job, how long its receipt may wait for an answer before a draining worker ends. */
 const FAREWELL_MS = 5000;
+/** What a restarted sentinel, which knows nobody, answers to whatever we send. */
+const NOT_IDENTIFIED = /did not IDENTIFY/;
 /** LOG messages kept while the sentinel is away; the oldest go first. */
 const BACKLOG_MAX = 256;
 
@@ -45,16 +47,14 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #slots: JobSlots;
   readonly #outbox = new Outbox();
-  readonly #promotions = new Promotions();
+  readonly #catalog = new CatalogCalls();
   readonly #environments: Set<string>;
-  readonly #calls = new Map<number, "outputs.pending" | "outputs.promoted">();
   readonly #backlog: MessageOf<"log">[] = [];
   readonly #link: Link;
   #effects: Effect[] = [];
   #nowMs = 0;
   #progress: Progress = [];
   #errAtMs = -Infinity;
-  #callId = 0;
   #promoting = 0;
   #drain: { killAtMs: number; endAtMs: number } | undefined;
   #finished = false;
@@ -83,10 +83,6 @@ export class Session {
     return Math.min(this.#link.wakeAtMs, resendAtMs, killAtMs, endAtMs);
   }
 
-  get activeJobs(): readonly Job[] {
-    return this.#slots.active();
-  }
-
   /** Our sentinel is there: it understands all that we can say. */
   get #talks(): boolean {
     return this.#link.phase === "ready" && this.#link.ours;
@@ -112,7 +108,7 @@ export class Session {
         return this.#onEnded(event.job, event.receipt);
       case "promoted":
         this.#promoting--;
-        if (this.#link.ours) this.#promotions.add(event.landed);
+        if (this.#link.ours) this.#catalog.add(event.landed);
         return this.#reportPromotions();
       case "environment":
         return this.#onEnvironment(event.body);
@@ -126,6 +122,9 @@ export class Session {
   }
 
   #onMessage(message: Message): void {
+    if (message.name === "err" && NOT_IDENTIFIED.test(message.body.message)) {
+      return this.#introduceAgain();
+    }
     const back = this.#link.heard(this.#nowMs);
     if (back && this.#link.ours) this.#catchUp();
     switch (message.name) {
@@ -164,18 +163,28 @@ export class Session {
   }
 
   #reconnect(): void {
-    if (this.#link.phase !== "lost") this.#forgetSending();
+    const silentMs = this.#link.silentMs(this.#nowMs);
+    if (this.#link.phase !== "lost") {
+      this.#log("warning", `The sentinel has been silent for ${silentMs} ms: connecting again`);
+      this.#forgetSending();
+    }
     this.#link.reconnecting(this.#nowMs);
     this.#do({ type: "reconnect" });
     this.#identify();
   }
 
+  /** Several of our messages may get this answer: only the first one counts. */
+  #introduceAgain(): void {
+    if (this.#link.phase !== "ready") return;
+    this.#log("info", "The sentinel has been restarted: identifying this worker again");
+    this.#forgetSending();
+    this.#link.phase = "connecting";
+    this.#identify();
+  }
+
   #forgetSending(): void {
-    const silentMs = this.#link.silentMs(this.#nowMs);
-    this.#log("warning", `The sentinel has been silent for ${silentMs} ms: connecting again`);
     this.#outbox.forgetSending();
-    this.#promotions.failed();
-    this.#calls.clear();
+    this.#catalog.lost();
   }
 
   #identify(): void {
@@ -198,7 +207,7 @@ export class Session {
     this.#heartbeat();
     for (const { jobId, body } of this.#backlog.splice(0)) this.#send("log", jobId, body);
     this.#sendReceipts();
-    this.#call("outputs.pending", {});
+    this.#send("call", 0, this.#catalog.ask());
     this.#reportPromotions();
   }
 
@@ -316,31 +325,24 @@ export class Session {
   // ---- calls to the catalog ------------------------------------------------------------------
 
   #reportPromotions(): void {
-    if (!this.#talks) return;
-    const params = this.#promotions.next();
-    if (params) this.#call("outputs.promoted", params);
+    const call = this.#talks ? this.#catalog.report() : undefined;
+    if (call) this.#send("call", 0, call);
   }
 
-  #call(method: "outputs.pending" | "outputs.promoted", params: unknown): void {
-    const id = ++this.#callId;
-    this.#calls.set(id, method);
-    this.#send("call", 0, { id, method, params });
+  #onReply(body: MessageBody<"reply">): void {
+    const answer = this.#catalog.answered(body);
+    switch (answer?.type) {
+      case "pending":
+        return this.#recover(answer.outputs);
+      case "reported":
+        return this.#reportPromotions();
+      case "refused": // the next landing or reconnect tries again: no loop of refusals
+        return this.#log("warning", `The sentinel refused ${answer.method}: ${answer.message}`);
+    }
   }
 
-  #onReply({ id, result, error }: MessageBody<"reply">): void {
-    const method = this.#calls.get(id);
-    if (!this.#calls.delete(id)) return;
-    if (error) this.#log("warning", `The sentinel refused ${method}: ${error.message}`);
-    if (method === "outputs.pending") return this.#onPending(result);
-    if (error) this.#promotions.failed();
-    else this.#promotions.reported();
-    // After a refusal the next landing or reconnect tries again: no loop of refusals.
-    if (!error) this.#reportPromotions();
-  }
-
-  #onPending(result: unknown): void {
-    const outputs = (result as { outputs?: Pending[] } | undefined)?.outputs ?? [];
-    // What the outbox holds gets its own ACK; a rename before it would do no harm, but say it twice.
+  /** What the outbox holds gets an ACK of its own, which also tells what it replaces. */
+  #recover(outputs: readonly Pending[]): void {
     const pending = outputs.filter(({ job_id }) => !this.#outbox.get(job_id));
     this.#promoting++;
     this.#do({ type: "recover", pending });
@@ -375,7 +377,7 @@ export class Session {
     }
     if (this.#slots.size > 0) return;
     if (drain.endAtMs === Infinity) drain.endAtMs = this.#nowMs + FAREWELL_MS;
-    const quiet = this.#outbox.size + this.#promotions.size + this.#promoting === 0;
+    const quiet = this.#outbox.size + this.#catalog.unreported + this.#promoting === 0;
     if (!quiet && this.#nowMs < drain.endAtMs) return;
     this.#finished = true;
     this.#do({ type: "finished" });

@@ -1,16 +1,13 @@
 /** What can happen to a worker's session and what it can ask for [pure]: see session.ts. */
 import type { Message, MessageBody, MessageName } from "../protocol/messages.ts";
 import type { LogLevel } from "../protocol/ports.ts";
+import type { Landed, Pending } from "./catalog_calls.ts";
 import type { Job } from "./job_slots.ts";
-import type { Landed } from "./promotions.ts";
 import type { Receipt } from "./receipts.ts";
 import type { StagedOutput } from "./sinks/sink.ts";
 
 export type KillCause = "aborted" | "superseded" | "drained";
 export type Progress = NonNullable<MessageBody<"heartbeat">["progress"]>;
-/** An output that the catalog holds live and nobody has promoted. */
-export type Pending = { job_id: number; topic: string; uri: string; staged: string };
-
 export type SessionEvent =
   | { type: "start" }
   | { type: "tick"; progress: Progress }

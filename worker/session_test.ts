@@ -241,6 +241,20 @@ Deno.test("silence means a new socket and a new IDENTIFY, less and less often, w
   assert.equal(play.named("call")[0]!.body.method, "outputs.pending");
 });
 
+Deno.test("a restarted sentinel gets one IDENTIFY and then the receipts it may have missed", () => {
+  const play = new Play();
+  play.welcome();
+  play.succeed(play.dispatch(1, 1));
+  play.forget();
+  const stranger = { message: "Cannot take heartbeat as you did not IDENTIFY" };
+  for (let i = 0; i < 3; i++) play.receive("err", stranger);
+  assert.deepEqual(play.sent.map(({ name }) => name), ["identify"]);
+  assert.deepEqual(play.kinds(), []);
+  play.welcome();
+  play.receive("ack", { ...ack, attempt: 1 }, 1);
+  assert.deepEqual(play.kinds(), ["promote"]);
+});
+
 Deno.test("what the catalog holds unpromoted is recovered, but not what waits for its own ACK", () => {
   const play = new Play();
   play.receive("heartbeat", { status: "ALIVE", features: ["receipt-ack"] });

@@ -1,0 +1,82 @@
+/**
+ * What this worker and the sentinel's catalog tell each other about outputs [pure]: which have become
+ * visible here, and which should be by now. Of the first kind one CALL at a time is under way, and all
+ * that lands meanwhile goes with the next: under load a CALL reports hundreds. Saying it twice changes
+ * nothing, so a lost answer only means saying it again.
+ */
+import type { MessageBody } from "../protocol/messages.ts";
+
+/** As the sentinel knows it: job and final address. */
+export interface Landed {
+  readonly job_id: number;
+  readonly uri: string;
+}
+
+/** An output that the catalog holds live and nobody has promoted. */
+export interface Pending extends Landed {
+  readonly topic: string;
+  readonly staged: string;
+}
+
+export type Answer =
+  | { type: "pending"; outputs: readonly Pending[] }
+  | { type: "reported" }
+  | { type: "refused"; method: string; message: string };
+
+type Call = MessageBody<"call">;
+const LANDED_PER_CALL_MAX = 5000;
+
+export class CatalogCalls {
+  #waiting: Landed[] = [];
+  #underWay: Landed[] = [];
+  #askId = 0;
+  #reportId = 0;
+  #lastId = 0;
+
+  /** Outputs that the catalog has not confirmed. */
+  get unreported(): number {
+    return this.#waiting.length + this.#underWay.length;
+  }
+
+  add(landed: readonly Landed[]): void {
+    this.#waiting.push(...landed);
+  }
+
+  /** Asks for what an earlier start of a worker here had no time to promote. */
+  ask(): Call {
+    this.#askId = ++this.#lastId;
+    return { id: this.#askId, method: "outputs.pending", params: {} };
+  }
+
+  /** The next report; none if nothing waits or one is under way. */
+  report(): Call | undefined {
+    if (this.#underWay.length > 0 || this.#waiting.length === 0) return undefined;
+    this.#underWay = this.#waiting.splice(0, LANDED_PER_CALL_MAX);
+    this.#reportId = ++this.#lastId;
+    return { id: this.#reportId, method: "outputs.promoted", params: { outputs: this.#underWay } };
+  }
+
+  /** @returns What the answer means; nothing if it is to a CALL of before a reconnect. */
+  answered({ id, result, error }: MessageBody<"reply">): Answer | undefined {
+    const isAsk = id === this.#askId;
+    if (!isAsk && id !== this.#reportId) return undefined;
+    if (error) {
+      if (!isAsk) this.lost();
+      const method = isAsk ? "outputs.pending" : "outputs.promoted";
+      return { type: "refused", method, message: error.message };
+    }
+    if (isAsk) {
+      const { outputs } = (result ?? {}) as { outputs?: Pending[] };
+      return { type: "pending", outputs: outputs ?? [] };
+    }
+    this.#underWay = [];
+    return { type: "reported" };
+  }
+
+  /** The connection is gone and with it the answers: the report goes again. */
+  lost(): void {
+    this.#waiting.unshift(...this.#underWay);
+    this.#underWay = [];
+    this.#askId = this.#reportId = 0;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * One job as named steps: the file is the one that was seen, a warm process runs the plugin on it, its
+ * batches go to the sinks, the file still is that one, the outputs are staged, a receipt says so.
+ *
+ * Whatever goes wrong on the way ends in a receipt as well, and nothing staged is left behind.
+ */
+import type { Clock } from "../protocol/ports.ts";
+import { failure, JobFailure, type Metrics, success } from "./conclusions.ts";
+import { asJobFailure, timedOut } from "./failures.ts";
+import type { Job } from "./job_slots.ts";
+import type { JobLog, LogCapture } from "./log_capture.ts";
+import { OutputSet } from "./output_set.ts";
+import { type EnvironmentLookup, pluginJobOf } from "./plugin_job.ts";
+import { type RunCounts, streamPlugin } from "./plugin_stream.ts";
+import type { Receipt } from "./receipts.ts";
+import type { KillCause, Progress } from "./session_events.ts";
+import { sinkFolder, type SinkFolders } from "./sink_folders.ts";
+import type { SinkSet } from "./sink_set.ts";
+import type { OutputSpec, StagedOutput } from "./sinks/sink.ts";
+import { checkFile, hashFile, hashText } from "./source_file.ts";
+import type { PluginJob, PluginRun } from "./plugin_run.ts";
+
+/** What jobs need; a stand-in for each in tests. */
+export interface JobParts extends EnvironmentLookup {
+  readonly plugins: { run(job: PluginJob): PluginRun };
+  readonly sinks: Pick<SinkSet, "open" | "discard">;
+  readonly folders: SinkFolders;
+  readonly logs: LogCapture;
+  readonly clock: Clock;
+}
+
+export class JobRun {
+  readonly counts: RunCounts = { rows: 0, batches: 0, bytes: 0, rssKib: 0 };
+  readonly #killed = new AbortController();
+
+  /**
+   * @param onRan Called once when the job no longer needs its Python slot.
+   */
+  constructor(
+    readonly job: Job,
+    private readonly parts: JobParts,
+    private readonly onRan: () => void,
+  ) {}
+
+  get progress(): Progress[number] {
+    return { job_id: this.job.id, rows: this.counts.rows, bytes: this.counts.bytes };
+  }
+
+  /** Ends the job early, wherever it is; its receipt says why. */
+  kill(cause: KillCause): void {
+    this.#stop(KILL_FAILURES[cause]());
+  }
+
+  /** Never rejects. */
+  async run(): Promise<Receipt> {
+    const { job, parts } = this;
+    const log = parts.logs.open(job, job.body.limits?.log_bytes);
+    try {
+      return await this.#perform(log);
+    } catch (error) {
+      return failure(job, await this.#explain(error));
+    } finally {
+      log.close();
+    }
+  }
+
+  async #perform(log: JobLog): Promise<Receipt> {
+    const { body } = this.job;
+    const seen = await checkFile(body.file_path, { size: body.size, mtimeMs: body.mtime_ms });
+    const topics = body.sinks.map((sink) => sink.topic);
+    const outputs = new OutputSet(this.parts.sinks, topics, await this.#describeOutputs());
+    const startedMs = this.parts.clock.nowMs();
+    try {
+      await this.#runPlugin(outputs, log);
+      const ranMs = this.parts.clock.nowMs();
+      this.onRan();
+      await checkFile(body.file_path, seen);
+      const staged = await this.#finish(outputs);
+      const stagedMs = this.parts.clock.nowMs();
+      const timing = { run_ms: ranMs - startedMs, stage_ms: stagedMs - ranMs };
+      return success(this.job, staged, { ...metricsOf(this.counts, staged), ...timing });
+    } catch (error) {
+      await outputs.abort();
+      throw error;
+    }
+  }
+
+  async #runPlugin(outputs: OutputSet, log: JobLog): Promise<void> {
+    const job = await pluginJobOf(this.job, this.parts);
+    const { timeout_ms } = this.job.body;
+    this.#killed.signal.throwIfAborted();
+    const run = this.parts.plugins.run(job);
+    const onKill = () => endRun(run, this.#killed.signal.reason);
+    this.#killed.signal.addEventListener("abort", onKill);
+    const timer = timeout_ms === undefined ? undefined : setTimeout(
+      () => this.#stop(timedOut(timeout_ms)),
+      timeout_ms,
+    );
+    try {
+      await streamPlugin(run, outputs, log, this.counts);
+    } catch (error) {
+      run.kill("the job has failed"); // it may still be running: a full disk, a wrong topic
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      this.#killed.signal.removeEventListener("abort", onKill);
+    }
+  }
+
+  async #finish(outputs: OutputSet): Promise<StagedOutput[]> {
+    const staged = await outputs.finish();
+    if (this.#killed.signal.aborted) await this.parts.sinks.discard(staged);
+    this.#killed.signal.throwIfAborted();
+    return staged;
+  }
+
+  async #describeOutputs(): Promise<(topic: string) => OutputSpec> {
+    const { id, attempt, body } = this.job;
+    const fileId = body.file_id ?? hashText(body.file_path);
+    const sourceHash = body.content_hash ?? await hashFile(body.file_path);
+    const folders = new Map(body.sinks.map(({ topic, uri, mode }) => [
+      topic,
+      { directory: sinkFolder(uri, this.parts.folders), keyedBySource: mode === "append" },
+    ]));
+    return (topic) => ({
+      jobId: id,
+      attempt,
+      generation: body.generation ?? 0,
+      topic,
+      ...folders.get(topic)!,
+      pluginName: body.plugin_name,
+      pluginVersion: body.plugin_version ?? "0",
+      fileId,
+      sourceHash,
+      fileName: body.file_path.slice(body.file_path.lastIndexOf("/") + 1),
+    });
+  }
+
+  /** The failure to report: being killed explains the rest, and so does a file that has changed. */
+  async #explain(error: unknown): Promise<JobFailure> {
+    if (this.#killed.signal.aborted) return this.#killed.signal.reason;
+    const found = asJobFailure(error);
+    if (found.kind !== "plugin" && found.kind !== "memory") return found;
+    const { file_path, size, mtime_ms } = this.job.body;
+    try {
+      await checkFile(file_path, { size, mtimeMs: mtime_ms });
+      return found;
+    } catch (reason) {
+      return asJobFailure(reason);
+    }
+  }
+
+  #stop(reason: JobFailure): void {
+    if (!this.#killed.signal.aborted) this.#killed.abort(reason);
+  }
+}
+
+/** An aborted plugin may tidy up (its `finally` runs); one that ran out of time has had its chance. */
+function endRun(run: PluginRun, reason: JobFailure): void {
+  if (reason.kind === "aborted") run.cancel(reason.message);
+  else run.kill(reason.message);
+}
+
+const KILL_FAILURES = {
+  aborted: () => new JobFailure("aborted", "The job was aborted as the sentinel asked"),
+  superseded: () => new JobFailure("aborted", "The job was aborted as a newer attempt has begun"),
+  drained: () => new JobFailure("aborted", "The job was aborted as its worker had to stop", true),
+} as const;
+
+function metricsOf(counts: RunCounts, staged: readonly StagedOutput[]): Metrics {
+  return {
+    rows: staged.reduce((sum, output) => sum + output.rows, 0),
+    bytes: staged.reduce((sum, output) => sum + output.bytes, 0),
+    batches: counts.batches,
+    arrow_bytes: counts.bytes,
+    rss_kib: counts.rssKib,
+  };
+}

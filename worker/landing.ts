@@ -1,0 +1,70 @@
+/**
+ * Makes staged outputs visible, or makes them go away, once the sentinel has spoken. What the disk
+ * refuses stays staged and unreported, so the next start of a worker here finds it pending.
+ */
+import type { Logger } from "../protocol/ports.ts";
+import type { Landed, Pending } from "./catalog_calls.ts";
+import type { Receipt } from "./receipts.ts";
+import { isInFolders, type SinkFolders } from "./sink_folders.ts";
+import type { SinkSet } from "./sink_set.ts";
+import type { StagedOutput } from "./sinks/sink.ts";
+
+export class Landing {
+  constructor(
+    private readonly sinks: Pick<SinkSet, "promote" | "retire" | "discard" | "sweep">,
+    private readonly folders: SinkFolders,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Renames a job's outputs, then removes those they replace. @returns What is visible now. */
+  async promote(receipt: Receipt, retired: readonly string[]): Promise<Landed[]> {
+    const { staged, jobId } = receipt;
+    const landed = await Promise.all(staged.map((output) => this.#promote(jobId, output)));
+    // What is replaced stays if its replacement could not be shown: old rows are better than none.
+    if (landed.flat().length === staged.length) {
+      const here = retired.filter((uri) => isInFolders(uri, this.folders));
+      await this.#safely("remove what was replaced", () => this.sinks.retire(here));
+    }
+    return landed.flat();
+  }
+
+  /** Finishes what an earlier start of a worker here had no time for, then sweeps its leftovers. */
+  async recover(pending: readonly Pending[]): Promise<Landed[]> {
+    const here = pending.filter(({ uri, staged }) =>
+      isInFolders(uri, this.folders) && isInFolders(staged, this.folders)
+    );
+    const landed = await Promise.all(here.map((output) => this.#recover(output)));
+    const keeps = here.map(({ staged }) => staged);
+    await this.#safely("sweep what dead workers left", () => this.sinks.sweep(keeps));
+    return landed.flat();
+  }
+
+  async discard(staged: readonly StagedOutput[]): Promise<void> {
+    await this.#safely("discard a late output", () => this.sinks.discard(staged));
+  }
+
+  async #promote(jobId: number, output: StagedOutput): Promise<Landed[]> {
+    const done = await this.#safely(`promote ${output.uri}`, () => this.sinks.promote(output));
+    return done ? [{ job_id: jobId, uri: output.uri }] : [];
+  }
+
+  async #recover({ job_id, topic, uri, staged }: Pending): Promise<Landed[]> {
+    if (!await exists(staged) && !await exists(uri)) return []; // another host's
+    return await this.#promote(job_id, { topic, uri, staged, rows: 0, bytes: 0, generation: 0 });
+  }
+
+  async #safely(action: string, act: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await act();
+      return true;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : `${error}`;
+      this.logger.log("error", `Could not ${action}: ${reason}`);
+      return false;
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -1,0 +1,71 @@
+/** One plugin run's frames, handed to whom they concern: batches to a target, text to a log. */
+import { JobFailure } from "./conclusions.ts";
+import type { JobLog } from "./log_capture.ts";
+import type { PluginRun } from "./plugin_run.ts";
+
+export interface BatchTarget {
+  readonly defaultTopic: string;
+  /** The topics that may be yielded to, for an error's text; undefined if the plugin names none. */
+  readonly allowed: readonly string[] | undefined;
+  allows(topic: string): boolean;
+  /** Resolves when it wants more: that is what holds the plugin back. */
+  write(topic: string, ipcStream: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** What a run has done so far; the plugin's process reports rows and memory. */
+export interface RunCounts {
+  rows: number;
+  batches: number;
+  /** Of Arrow IPC. */
+  bytes: number;
+  rssKib: number;
+}
+
+/**
+ * Resolves once the plugin said that it is done.
+ * @throws {PluginError} With the traceback, if the plugin raised.
+ * @throws {PluginDied} If its process ended before its end marker, or was killed.
+ * @throws {JobFailure} If it yielded to a topic that is not the target's.
+ */
+export async function streamPlugin(
+  run: PluginRun,
+  target: BatchTarget,
+  log: Pick<JobLog, "add">,
+  counts: RunCounts,
+): Promise<void> {
+  let topic = target.defaultTopic;
+  for await (const frame of run.frames) {
+    switch (frame.type) {
+      case "batch":
+        counts.batches++;
+        counts.bytes += frame.bytes.length;
+        await target.write(known(topic, target), frame.bytes);
+        break;
+      case "topic":
+        topic = known(frame.topic, target);
+        break;
+      case "log":
+        log.add(frame.level, frame.text);
+        break;
+      case "progress":
+        counts.rows = wholeNumber(frame.json.rows) ?? counts.rows;
+        counts.rssKib = Math.max(counts.rssKib, wholeNumber(frame.json.rss_kib) ?? 0);
+    }
+  }
+}
+
+function known(topic: string, target: BatchTarget): string {
+  if (target.allows(topic)) return topic;
+  const allowed = target.allowed?.map((name) => `'${name}'`).join(", ");
+  throw new JobFailure(
+    "plugin",
+    allowed === undefined
+      ? `The plugin yielded to topic '${topic}', which is no name for a table`
+      : `The plugin yielded to topic '${topic}', which is not in its MANIFEST (topic, topics): ` +
+        `it may yield to ${allowed}`,
+  );
+}
+
+function wholeNumber(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? value as number : undefined;
+}

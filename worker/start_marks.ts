@@ -1,0 +1,63 @@
+/**
+ * Which starts of workers write to a folder right now. Each holds a lock on a file named after it for
+ * as long as it lives, also on storage that several hosts share: so the staged files of a dead one can
+ * be told from those of a job that has been running for hours.
+ */
+import { join } from "node:path";
+import { removeIfThere } from "./sinks/promote.ts";
+
+const FOLDER = ".workers";
+const SUFFIX = ".lock";
+
+export class StartMark {
+  private constructor(readonly path: string, private readonly file: Deno.FsFile) {}
+
+  static async set(directory: string, startId: string): Promise<StartMark> {
+    const path = markPath(directory, startId);
+    await Deno.mkdir(join(directory, FOLDER), { recursive: true });
+    const file = await Deno.open(path, { create: true, write: true });
+    await file.lock(true);
+    return new StartMark(path, file);
+  }
+
+  async remove(): Promise<void> {
+    await removeIfThere(this.path);
+    this.file.close();
+  }
+}
+
+/** Starts that live, ours among them; the marks of dead ones are removed. */
+export async function liveStarts(directory: string): Promise<Set<string>> {
+  const live = new Set<string>();
+  for (const name of await names(join(directory, FOLDER))) {
+    if (!name.endsWith(SUFFIX)) continue;
+    const startId = name.slice(0, -SUFFIX.length);
+    if (await isLocked(markPath(directory, startId))) live.add(startId);
+  }
+  return live;
+}
+
+async function isLocked(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path, { write: true });
+    if (!file.tryLockSync(true)) return true;
+    await removeIfThere(path);
+    return false;
+  } catch (error) {
+    // Where locks can not be had nobody is known to be dead.
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
+
+async function names(directory: string): Promise<string[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function markPath(directory: string, startId: string): string {
+  return join(directory, FOLDER, startId + SUFFIX);
+}

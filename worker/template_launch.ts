@@ -1,0 +1,35 @@
+/** Starts Python templates in the sandbox: each sees its environment, the shim and its data roots. */
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LAUNCHER } from "./launcher.ts";
+import { processEnvironment, type Sandbox, sandboxArgv } from "./sandbox.ts";
+import type { Launch } from "./templates.ts";
+
+const SHIM_DIR = dirname(fileURLToPath(new URL("../shim/bridge_shim.py", import.meta.url)));
+
+/**
+ * @param stateDir Looks empty to plugins, but for what they need of it: a data root may contain it.
+ * @param foldersOf Folders that a process must see to run this interpreter.
+ */
+export function sandboxedLaunch(
+  sandbox: Sandbox,
+  stateDir: string,
+  foldersOf: (interpreterPath: string) => readonly string[],
+): Launch {
+  return async (argv, place) => {
+    const [program, ...args] = await sandboxArgv(sandbox, argv, {
+      readOnly: [...foldersOf(place.interpreterPath), SHIM_DIR, ...place.dataRoots],
+      hidden: [stateDir],
+      socketsDir: place.socketsDir,
+      scratchDir: place.scratchDir,
+      environment: processEnvironment(place.scratchDir),
+    });
+    return new Deno.Command(program ?? LAUNCHER, {
+      args,
+      cwd: place.scratchDir,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  };
+}
