@@ -1,0 +1,412 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type BridgeFrame } from "../protocol/bridge.ts";
+import type { MessageBody } from "../protocol/messages.ts";
+import { type JobParts, JobRun } from "./job_runner.ts";
+import { LogCapture } from "./log_capture.ts";
+import {
+  PluginDied,
+  PluginError,
+  type PluginJob,
+  type PluginRun,
+  TemplateError,
+} from "./plugin_run.ts";
+import { hashText } from "./source_file.ts";
+import { type OutputSpec, type OutputWriter, SinkError, type StagedOutput } from "./sinks/sink.ts";
+
+const batch = (): BridgeFrame => ({ type: "batch", bytes: Uint8Array.of(1, 2, 3) });
+const topic = (topic: string): BridgeFrame => ({ type: "topic", topic });
+
+type Script = (job: PluginJob, died: Promise<never>) => AsyncGenerator<BridgeFrame>;
+
+/** A plugin that does what its script says; `kill` and `cancel` end a script that awaits `died`. */
+class ScriptedPlugins {
+  readonly jobs: PluginJob[] = [];
+  readonly ended: string[] = [];
+
+  constructor(private readonly script: Script) {}
+
+  run(job: PluginJob): PluginRun {
+    this.jobs.push(job);
+    const died = Promise.withResolvers<never>();
+    died.promise.catch(() => {});
+    const end = (how: string) => (cause: string) => {
+      this.ended.push(how);
+      died.reject(new PluginDied(cause));
+    };
+    return {
+      frames: this.script(job, died.promise),
+      kill: end("kill"),
+      cancel: end("cancel"),
+    };
+  }
+}
+
+/** Keeps what it is given; `fails` says which step of which topic does not work. */
+class FakeSinks {
+  readonly written: string[] = [];
+  readonly events: string[] = [];
+  readonly specs: OutputSpec[] = [];
+
+  constructor(private readonly fails: (step: string, topic: string) => boolean = () => false) {}
+
+  open(spec: OutputSpec): OutputWriter {
+    this.specs.push(spec);
+    const attempt = (step: string) => {
+      this.events.push(`${step} ${spec.topic}`);
+      if (this.fails(step, spec.topic)) throw new SinkError(`No space`, { retryable: true });
+    };
+    return {
+      write: async () => await attempt("write"),
+      finish: async () => {
+        await attempt("finish");
+        return stagedOutput(spec.topic);
+      },
+      abort: async () => await attempt("abort"),
+    };
+  }
+
+  async discard(staged: readonly StagedOutput[]): Promise<void> {
+    for (const { topic } of staged) await this.events.push(`discard ${topic}`);
+  }
+}
+
+function stagedOutput(topic: string): StagedOutput {
+  return { topic, uri: `/out/${topic}`, staged: `/s/${topic}`, rows: 7, bytes: 9, generation: 4 };
+}
+
+interface Setting {
+  script: Script;
+  sinks?: FakeSinks;
+  body?: Partial<MessageBody<"dispatch">>;
+  /** Called when the job's slot is free. */
+  onRan?: () => void;
+}
+
+class Stage {
+  readonly sent: string[] = [];
+  readonly sinks: FakeSinks;
+  readonly plugins: ScriptedPlugins;
+  readonly run: JobRun;
+  ran = 0;
+
+  constructor(readonly file: string, setting: Setting) {
+    this.sinks = setting.sinks ?? new FakeSinks();
+    this.plugins = new ScriptedPlugins(setting.script);
+    const clock = { nowMs: () => 1000 };
+    const parts: JobParts = {
+      plugins: this.plugins,
+      sinks: this.sinks,
+      folders: { output: "/out", maps: {} },
+      logs: new LogCapture(clock, (_job, { lines }) => this.sent.push(...lines.map((l) => l[2]))),
+      clock,
+      interpreterOf: (hash) => Promise.resolve(hash === "ready" ? "/env/bin/python" : undefined),
+    };
+    const body: MessageBody<"dispatch"> = {
+      plugin_name: "p",
+      file_path: file,
+      sinks: [
+        { topic: "a", uri: "parquet://output/a", mode: "replace" },
+        { topic: "b", uri: "parquet://output/b", mode: "append" },
+      ],
+      file_version_id: 1,
+      env_hash: "ready",
+      source_code: "x = 1",
+      generation: 4,
+      ...setting.body,
+    };
+    this.run = new JobRun({ id: 5, attempt: 2, body }, parts, () => {
+      this.ran++;
+      setting.onRan?.();
+    });
+  }
+
+  async conclude(): Promise<MessageBody<"conclude">> {
+    return (await this.run.run()).body;
+  }
+}
+
+async function withStage(setting: Setting, use: (stage: Stage) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  const file = join(directory, "a.csv");
+  await Deno.writeTextFile(file, "x\n1\n");
+  try {
+    await use(new Stage(file, setting));
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("a job stages each topic's output and concludes with what was written", async () => {
+  const script: Script = async function* () {
+    yield { type: "log", level: 0, text: "hello" };
+    yield batch();
+    yield topic("b");
+    yield batch();
+    yield batch();
+    yield { type: "progress", json: { rows: 14, rss_kib: 100 } };
+    yield { type: "end" };
+  };
+  await withStage({ script }, async (stage) => {
+    const receipt = await stage.run.run();
+    const { body } = receipt;
+    assert.equal(body.status, "SUCCESS");
+    assert.deepEqual(body.artifacts, [{ topic: "a", uri: "/out/a" }, {
+      topic: "b",
+      uri: "/out/b",
+    }]);
+    assert.deepEqual(receipt.staged, [stagedOutput("a"), stagedOutput("b")]);
+    assert.deepEqual([body.attempt, body.outputs?.[0]?.generation], [2, 4]);
+    const { rows, bytes, batches, rss_kib } = body.metrics;
+    assert.deepEqual([rows, bytes, batches, rss_kib], [14, 18, 3, 100]);
+    assert.deepEqual(stage.sent, ["hello"]);
+    assert.equal(stage.ran, 1);
+    assert.deepEqual(stage.run.progress, { job_id: 5, rows: 14, bytes: 9 });
+    const [a, b] = stage.sinks.specs;
+    assert.deepEqual([a?.keyedBySource, b?.keyedBySource], [false, true]);
+    assert.deepEqual([a?.directory, a?.fileName], ["/out/a", "a.csv"]);
+    assert.equal(a?.fileId, hashText(stage.file));
+    assert.equal(a?.sourceHash, hashText("x\n1\n"));
+  });
+});
+
+Deno.test("a plugin that yields nothing succeeds without any output", async () => {
+  const script: Script = async function* () {
+    yield await Promise.resolve({ type: "end" });
+  };
+  await withStage({ script }, async (stage) => {
+    const body = await stage.conclude();
+    assert.deepEqual([body.status, body.outputs, body.metrics.rows], ["SUCCESS", [], 0]);
+  });
+});
+
+/** What may go wrong while the plugin runs, and how it is reported. */
+const FAILURES: { what: string; error: Error; kind: string; says: RegExp; retryable: boolean }[] = [
+  {
+    what: "a plugin that raises",
+    error: new PluginError(`Traceback:\n  File "p.py", line 3\nValueError: bad`),
+    kind: "plugin",
+    says: /p\.py", line 3/,
+    retryable: false,
+  },
+  {
+    what: "a plugin without memory",
+    error: new PluginError("Traceback:\n  …\nMemoryError"),
+    kind: "memory",
+    says: /MemoryError/,
+    retryable: false,
+  },
+  {
+    what: "a process that exits early",
+    error: new PluginDied("The plugin's process ended with exit code 0", {
+      code: 0,
+      signal: null,
+      rssPeakKib: 1,
+      output: "",
+    }),
+    kind: "plugin",
+    says: /exit code 0/,
+    retryable: false,
+  },
+  {
+    what: "a process killed by the kernel",
+    error: new PluginDied("by signal 9", { code: null, signal: 9, rssPeakKib: 1, output: "" }),
+    kind: "memory",
+    says: /signal 9/,
+    retryable: false,
+  },
+  {
+    what: "a template that does not start",
+    error: new TemplateError("Cannot start Python"),
+    kind: "environment",
+    says: /Cannot start/,
+    retryable: true,
+  },
+];
+
+for (const { what, error, kind, says, retryable } of FAILURES) {
+  Deno.test(`${what} fails the job, and nothing stays staged`, async () => {
+    const script: Script = async function* () {
+      yield batch();
+      throw await Promise.resolve(error);
+    };
+    await withStage({ script }, async (stage) => {
+      const body = await stage.conclude();
+      assert.deepEqual([body.status, body.error_kind, body.retryable], ["FAILED", kind, retryable]);
+      assert.match(body.error_message ?? "", says);
+      assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
+      assert.equal(body.outputs, undefined);
+    });
+  });
+}
+
+Deno.test("an unknown topic fails the job, names those that are known, and ends the process", async () => {
+  const script: Script = async function* () {
+    yield await Promise.resolve(topic("zzz"));
+    yield batch();
+  };
+  await withStage({ script }, async (stage) => {
+    const body = await stage.conclude();
+    assert.equal(body.error_kind, "plugin");
+    assert.match(body.error_message ?? "", /'zzz', which is not in its MANIFEST.*'a', 'b'/);
+    assert.deepEqual(stage.plugins.ended, ["kill"]);
+  });
+});
+
+for (const step of ["write", "finish"]) {
+  Deno.test(`a sink that fails to ${step} fails the job, and the other output goes too`, async () => {
+    const sinks = new FakeSinks((failing, topic) => failing === step && topic === "b");
+    const script: Script = async function* () {
+      yield batch();
+      yield topic("b");
+      yield batch();
+      yield { type: "end" };
+    };
+    await withStage({ script, sinks }, async (stage) => {
+      const body = await stage.conclude();
+      assert.deepEqual([body.status, body.error_kind, body.retryable], ["FAILED", "sink", true]);
+      assert.match(body.error_message ?? "", /No space/);
+      assert.ok(sinks.events.includes(step === "write" ? "abort a" : "discard a"));
+    });
+  });
+}
+
+Deno.test("a file of another size or time than seen is not run at all", async () => {
+  const script: Script = async function* () {
+    yield await Promise.resolve(batch());
+  };
+  for (const body of [{ size: 99 }, { mtime_ms: 1 }]) {
+    await withStage({ script, body }, async (stage) => {
+      const { error_kind, retryable } = await stage.conclude();
+      assert.deepEqual([error_kind, retryable], ["file_changed", true]);
+      assert.equal(stage.plugins.jobs.length, 0);
+    });
+  }
+});
+
+Deno.test("a file that changes while the plugin reads it discards the output", async () => {
+  let file = "";
+  const script: Script = async function* () {
+    yield batch();
+    await Deno.writeTextFile(file, "x\n1\n2\n");
+    yield { type: "end" };
+  };
+  await withStage({ script }, async (stage) => {
+    file = stage.file;
+    const body = await stage.conclude();
+    assert.deepEqual([body.status, body.error_kind], ["FAILED", "file_changed"]);
+    assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
+  });
+});
+
+Deno.test("a file that vanishes is reported as such, also when the plugin stumbles over it", async () => {
+  for (const raises of [false, true]) {
+    let file = "";
+    const script: Script = async function* () {
+      yield batch();
+      await Deno.remove(file);
+      if (raises) throw new PluginError("FileNotFoundError");
+      yield { type: "end" };
+    };
+    await withStage({ script, body: { size: 4 } }, async (stage) => {
+      file = stage.file;
+      const body = await stage.conclude();
+      assert.equal(body.error_kind, "file_changed");
+      assert.match(body.error_message ?? "", /The file vanished/);
+    });
+  }
+});
+
+Deno.test("a folder in place of the file is an error of its own", async () => {
+  const script: Script = async function* () {};
+  await withStage({ script, body: { file_path: Deno.cwd() } }, async (stage) => {
+    const body = await stage.conclude();
+    assert.match(body.error_message ?? "", /no regular file/);
+  });
+});
+
+Deno.test("a job whose environment is not ready says who must act", async () => {
+  const script: Script = async function* () {};
+  await withStage({ script, body: { env_hash: "other" } }, async (stage) => {
+    const body = await stage.conclude();
+    assert.deepEqual([body.error_kind, body.retryable], ["environment", true]);
+    assert.match(body.error_message ?? "", /other is not ready here/);
+  });
+});
+
+Deno.test("a job may not write outside of this worker's folders", async () => {
+  const script: Script = async function* () {};
+  for (const uri of ["parquet:///etc/x", "parquet://output/../x", "sqlite://output/x"]) {
+    const sinks = [{ topic: "a", uri, mode: "replace" as const }];
+    await withStage({ script, body: { sinks } }, async (stage) => {
+      const body = await stage.conclude();
+      assert.equal(body.error_kind, "sink", uri);
+      assert.equal(stage.plugins.jobs.length, 0);
+    });
+  }
+});
+
+/** Yields once, then waits to be ended. */
+const endless: Script = async function* (_job, died) {
+  yield batch();
+  await died;
+};
+
+Deno.test("an aborted job may tidy up and concludes ABORTED; a drained one says that it may run again", async () => {
+  for (const [cause, retryable] of [["aborted", false], ["drained", true]] as const) {
+    await withStage({ script: endless }, async (stage) => {
+      const body = stage.conclude();
+      while (stage.sinks.events.length === 0) await new Promise((done) => setTimeout(done, 1));
+      stage.run.kill(cause);
+      const { status, error_kind, retryable: again } = await body;
+      assert.deepEqual([status, error_kind, again], ["ABORTED", "aborted", retryable]);
+      assert.equal(stage.plugins.ended[0], "cancel");
+      assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
+    });
+  }
+});
+
+Deno.test("a job killed before it began never starts", async () => {
+  await withStage({ script: endless }, async (stage) => {
+    stage.run.kill("aborted");
+    assert.equal((await stage.conclude()).status, "ABORTED");
+    assert.equal(stage.plugins.jobs.length, 0);
+  });
+});
+
+Deno.test("a job killed while its output is finished leaves nothing staged", async () => {
+  const script: Script = async function* () {
+    yield batch();
+    yield { type: "end" };
+  };
+  const setting: Setting = { script, onRan: () => stageOf.kill("aborted") };
+  let stageOf: JobRun;
+  await withStage(setting, async (stage) => {
+    stageOf = stage.run;
+    assert.equal((await stage.conclude()).status, "ABORTED");
+    assert.equal(stage.sinks.events.at(-1), "abort a");
+    assert.ok(stage.sinks.events.includes("discard a"));
+  });
+});
+
+Deno.test("a plugin that runs too long is killed", async () => {
+  await withStage({ script: endless, body: { timeout_ms: 20 } }, async (stage) => {
+    const body = await stage.conclude();
+    assert.deepEqual([body.status, body.error_kind], ["FAILED", "timeout"]);
+    assert.match(body.error_message ?? "", /longer than 20 ms/);
+    assert.equal(stage.plugins.ended[0], "kill");
+  });
+});
+
+Deno.test("an error of any length fits a receipt, with its beginning and its end", async () => {
+  const script: Script = async function* () {
+    yield batch();
+    throw await Promise.resolve(new PluginError(`first\n${"x".repeat(1_000_000)}\nlast`));
+  };
+  await withStage({ script }, async (stage) => {
+    const { error_message: message = "" } = await stage.conclude();
+    assert.ok(message.length < 70_000);
+    assert.match(message, /^first\n/);
+    assert.match(message, /\nlast$/);
+  });
+});
