@@ -9,6 +9,7 @@
 import { ID_MAX } from "./ids.ts";
 import { type Message, type MessageBody, type MessageName, MESSAGES, VERSION } from "./messages.ts";
 import { ProtocolError } from "./errors.ts";
+import { checkJsonBounds } from "./json_bounds.ts";
 
 export const HEADER_BYTES = 16;
 
@@ -108,6 +109,7 @@ function decodeBody(name: MessageName, payload: Uint8Array): unknown {
 function parseJson(name: MessageName, payload: Uint8Array): unknown {
   // An empty payload stands for an empty object: plain v4 peers send HEARTBEAT and RELOAD so.
   if (payload.length === 0) return {};
+  checkJsonBounds(`${name} payload`, payload);
   try {
     return JSON.parse(decoder.decode(payload));
   } catch (cause) {
