@@ -135,6 +135,6 @@ def _job(request: dict) -> Job:
         job_id=request["job_id"],
         file_version_id=request["file_version_id"],
         config=request.get("config"),
-        topic=request["topic"],
+        topic=request.get("topic"),
         topics=request.get("topics"),
     )

@@ -28,6 +28,9 @@ from bridge_namespaces import PidNamespaces
 
 OUTPUT_TAIL_BYTES = 8 * 1024
 COMMAND_BYTES_MAX = 1024 * 1024
+# Python looks for signals between two steps of its own. One that arrives the moment before a step begins
+# to wait for something is seen only when the wait is over, so it is sent until the child has ended.
+CANCEL_INTERVAL_S = 0.05
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Child:
     pid: int
     nested: bool
     pipes: OutputPipes
+    cancelled: bool = False
 
 
 class Template:
@@ -80,7 +84,12 @@ class Template:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group; the worker decides
 
     def _turn(self) -> bool:
-        ready, _, _ = select.select([self._commands, self._wake_reader], [], [])
+        cancelled = [child for child in self._children.values() if child.cancelled]
+        wait_s = CANCEL_INTERVAL_S if cancelled else None
+        ready, _, _ = select.select([self._commands, self._wake_reader], [], [], wait_s)
+        if not ready:
+            for child in cancelled:
+                os.kill(child.pid, signal.SIGTERM)
         if self._wake_reader in ready:
             os.read(self._wake_reader, 4096)
             self._reap()
@@ -133,6 +142,7 @@ class Template:
 
     def _cancel(self, command: dict):
         for child in self._named(command["child"]):
+            child.cancelled = True
             os.kill(child.pid, signal.SIGTERM)
 
     def _kill(self, command: dict):

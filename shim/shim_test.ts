@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { testPython } from "./test_python.ts";
+import { testPython } from "../tests/python.ts";
 
 // Goal: the Python side has tests of its own, in Python; this is how `deno task test` runs them.
 Deno.test("the shim passes its own tests", async () => {

@@ -1,0 +1,116 @@
+/** A forked process that runs the jobs of one plugin artifact, one at a time. */
+import type { BridgeFrame } from "../protocol/bridge.ts";
+import type { BridgeConnection } from "./bridge_server.ts";
+import {
+  type ChildExit,
+  deathOf,
+  type PluginDied,
+  PluginError,
+  type PluginJob,
+} from "./plugin_run.ts";
+
+/** A plugin that leaks a little with each file is replaced before it matters. */
+const JOBS_MAX = 200;
+const GROWTH_KIB_MAX = 200 * 1024;
+const GROWTH_FACTOR_MAX = 1.5;
+const EXIT_LIMIT_MS = 1_000;
+
+export class WarmChild {
+  /** Set by the first job; nothing of any plugin is in the process before. */
+  artifactHash: string | undefined;
+  usedMs = 0;
+  #jobs = 0;
+  #firstRssKib = 0;
+  #rssKib = 0;
+  #leftSomething = false;
+  #state: "idle" | "busy" | "gone" = "idle";
+
+  /**
+   * @param exited Resolves once the process is gone; without details if its template went first.
+   * @param signals Ends the process: at once with all it started, or by asking.
+   */
+  constructor(
+    readonly name: string,
+    private readonly connection: BridgeConnection,
+    readonly exited: Promise<ChildExit | undefined>,
+    private readonly signals: { kill(child: string): void; cancel(child: string): void },
+  ) {
+    exited.then((exit) => this.#leave(exit));
+  }
+
+  /** Whether it may run another job. */
+  get reusable(): boolean {
+    return this.#state === "idle" && this.#jobs < JOBS_MAX && this.connection.idle &&
+      !this.#leftSomething && !this.#hasGrown;
+  }
+
+  /** @throws As `PluginRun.frames`. Whatever is thrown, this process is not to be used again. */
+  async *run(job: PluginJob): AsyncGenerator<BridgeFrame, void> {
+    this.#begin();
+    await this.connection.send(this.#requestOf(job)).catch(() => {}); // its end is told by the read
+    for await (const frame of this.connection.frames()) {
+      if (frame.type === "error") throw new PluginError(frame.message);
+      if (frame.type === "end") return this.#finish();
+      if (frame.type === "progress") this.#note(frame.json);
+      yield frame;
+    }
+    throw await this.#death();
+  }
+
+  kill(): void {
+    this.signals.kill(this.name);
+    this.connection.close();
+  }
+
+  cancel(): void {
+    this.signals.cancel(this.name);
+  }
+
+  #requestOf(job: PluginJob): Record<string, unknown> {
+    const first = this.#jobs++ === 0;
+    this.artifactHash = job.artifactHash;
+    return {
+      job_id: job.jobId,
+      attempt: job.attempt,
+      file_path: job.filePath,
+      file_version_id: job.fileVersionId,
+      plugin_name: job.pluginName,
+      ...(first ? { plugin_code: job.pluginCode, plugin_file: `${job.pluginName}.py` } : {}),
+      ...(job.config === undefined ? {} : { config: job.config }),
+      ...(job.topics.length === 0 ? {} : { topic: job.topics[0], topics: job.topics }),
+    };
+  }
+
+  /** What a process sent before its end is still to be read, unless nobody waits for it any more. */
+  #leave(exit: ChildExit | undefined): void {
+    if (this.#state === "idle" || exit === undefined) this.connection.close();
+    this.#state = "gone";
+  }
+
+  async #death(): Promise<PluginDied> {
+    // A plugin may close the connection and yet go on.
+    const limit = setTimeout(() => this.kill(), EXIT_LIMIT_MS);
+    const exit = await this.exited;
+    clearTimeout(limit);
+    return deathOf(exit);
+  }
+
+  #begin(): void {
+    if (this.#state === "idle") this.#state = "busy"; // for good, unless the job comes to its end
+  }
+
+  #finish(): void {
+    if (this.#state === "busy") this.#state = "idle";
+    if (this.#firstRssKib === 0) this.#firstRssKib = this.#rssKib;
+  }
+
+  #note(progress: Record<string, unknown>): void {
+    if (typeof progress.rss_kib === "number") this.#rssKib = progress.rss_kib;
+    if (progress.last === true) this.#leftSomething = true; // threads or processes
+  }
+
+  get #hasGrown(): boolean {
+    const first = this.#firstRssKib;
+    return this.#rssKib > Math.max(first * GROWTH_FACTOR_MAX, first + GROWTH_KIB_MAX);
+  }
+}
