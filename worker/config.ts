@@ -23,6 +23,7 @@ export interface WorkerConfig {
   readonly drainLimitMs: number;
   /** Sockets and scratch folders of this start. */
   readonly runDir: string;
+  readonly exitWithStdin: boolean;
 }
 
 /** What the command line's options are made into; `cwd` and the rest come from the process. */
@@ -53,6 +54,7 @@ const Options = z.object({
   insecureTcp: z.boolean().optional(),
   yesReally: z.boolean().optional(),
   runDir: z.string().min(1).optional(),
+  exitWithStdin: z.boolean().default(false),
 });
 
 /**
@@ -76,6 +78,7 @@ export function readWorkerConfig(options: unknown, context: ConfigContext): Work
     slots: given.slots ?? Math.max(1, context.cores),
     sandboxMin: given.sandbox,
     drainLimitMs: given.drainTimeout * 1000,
+    exitWithStdin: given.exitWithStdin,
     runDir: given.runDir ?? join(stateDir, "run", context.startId),
   };
 }

@@ -1,9 +1,9 @@
 /** The commands of this room; each loads its parts only when it runs, so that `--help` is quick. */
 import type { Command } from "commander";
 import { summaryOf } from "../protocol/commands.ts";
-import type { CliIo } from "../protocol/ports.ts";
+import { lineLogger } from "../protocol/log_line.ts";
+import type { CliIo, Clock, Logger } from "../protocol/ports.ts";
 import { pythonEnvironment } from "./python_environment.ts";
-import { lineLogger } from "./logger.ts";
 import type { Surroundings } from "./worker_command.ts";
 
 export function addWorkerCommands(program: Command, io: CliIo): void {
@@ -25,12 +25,13 @@ function addWorker(program: Command, io: CliIo): void {
     .option("--state <dir>", "environments, sockets; where the sentinel is found", ".casparian")
     .option("--output <dir>", "where tables land (default: output in the state folder)")
     .option("--slots <n>", "jobs at a time (default: one for each core)")
-    .option("--map <name=dir>", "where parquet://NAME/ is on this host; repeatable", collect, [])
+    .option("--map <name=dir>", "where parquet://NAME/ is on this host; repeatable", collect)
     .option("--sandbox <grade>", "refuse to run below this grade: A, B or C", "C")
     .option("--drain-timeout <s>", "how long running jobs may take to end at a stop", "30")
     .option("--insecure-tcp", "allow plain TCP beyond this machine")
     .option("--yes-really", "say so twice")
     .option("--run-dir <dir>", "sockets and scratch folders of this start")
+    .option("--exit-with-stdin", "end when standard input does: for a parent that may be killed")
     .option("--json", "log lines as JSON")
     .addHelpText("after", WORKER_EXAMPLES)
     .action(async (options: { json?: boolean }) => {
@@ -66,7 +67,7 @@ function addRun(program: Command, io: CliIo): void {
     });
 }
 
-function collect(value: string, earlier: string[]): string[] {
+function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, value];
 }
 
@@ -77,8 +78,17 @@ function surroundings(io: CliIo, json: boolean): Surroundings {
     io,
     clock,
     random: { next: () => Math.random() },
-    logger: lineLogger(clock, json, (line) => io.stderr(line)),
+    logger: json ? jsonLogger(clock, io) : lineLogger((line) => io.stderr(line), clock),
     startId: crypto.randomUUID().slice(0, 8),
     environment: pythonEnvironment((name) => io.env(name)),
+  };
+}
+
+function jsonLogger(clock: Clock, io: CliIo): Logger {
+  return {
+    log: (level, message, fields = {}) => {
+      const time = new Date(clock.nowMs()).toISOString();
+      io.stderr(JSON.stringify({ time, level, message, ...fields }));
+    },
   };
 }

@@ -51,6 +51,7 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
     const loop = await build(config, sandbox, around, cleanups);
     const off = io.onInterrupt(stopper(loop, config, logger));
     cleanups.push(() => Promise.resolve(off()));
+    if (config.exitWithStdin) void stdinEnds().then(() => loop.drain(0));
     loop.start();
     logger.log("info", greeting(config, sandbox));
     await loop.finished;
@@ -103,6 +104,12 @@ async function build(
     landing: new Landing(sinks, folders, logger),
     preparations,
   });
+}
+
+/** Its parent is gone: nobody is left to want its work. */
+async function stdinEnds(): Promise<void> {
+  const buffer = new Uint8Array(64);
+  while (await Deno.stdin.read(buffer) !== null);
 }
 
 function checkGrade({ grade, missing }: Sandbox, { sandboxMin }: WorkerConfig): void {
