@@ -71,6 +71,7 @@ export class FakeSentinel {
       for (; this.#read < this.heard.length;) {
         const message = this.heard[this.#read++]!;
         if (message.name === name && wanted(message as MessageOf<N>)) {
+          this.#waiting.delete(check); // what comes now is for the next to ask
           return found.resolve(message as MessageOf<N>);
         }
       }
