@@ -19,35 +19,46 @@ const PROJECT = dirname(CASPARIAN);
 export function launchArguments(program: Program, args: readonly string[], cwd: string): string[] {
   const state = resolve(cwd, readProgramOptions(args).one("state") ?? STATE_DIR);
   const runDir = newRunDir(state);
-  const place = {
+  const allArgs = [...placeArguments(program, args, runDir), ...args];
+  const flags = permissionFlags(program, allArgs, {
     project: PROJECT,
     cwd,
     deno: Deno.execPath(),
     addons: zeromqAddonCandidates(),
     runDir,
     bin: join(Deno.env.get("HOME") ?? cwd, ".local", "bin"),
-  };
-  const listens = program === "worker" || program === "run";
-  return [
-    "run",
-    "--quiet",
-    `--config=${join(PROJECT, "deno.json")}`,
-    ...permissionFlags(program, args, place),
-    CASPARIAN,
-    IN_PLACE,
-    program,
-    ...listens ? ["--run-dir", runDir] : [],
-    ...args,
-  ];
+    storedRoots: program === "sentinel" ? readStoredRoots(state) : [],
+  });
+  const config = `--config=${join(PROJECT, "deno.json")}`;
+  return ["run", "--quiet", config, ...flags, CASPARIAN, IN_PLACE, program, ...allArgs];
 }
 
-/** Linux gives a socket's path 108 bytes, a Mac 104; `/t63/s/b.sock` follows. */
-const RUN_DIR_BYTES_MAX = 86;
+/** Arguments that only we can give, as their paths must be known when permissions are. */
+function placeArguments(program: Program, args: readonly string[], runDir: string): string[] {
+  if (program === "worker" || program === "run") return ["--run-dir", runDir];
+  const listens = readProgramOptions(args).one("listen") !== undefined;
+  if (program !== "sentinel" || listens || !runDir.startsWith(TEMPORARY)) return [];
+  return ["--listen", `ipc://${runDir}/control.sock`];
+}
 
-/** Of this start only, below the state where its path is short enough. */
+/** Linux gives a socket's path 108 bytes, a Mac 104; `/run/01234567/t63/s/b.sock` follows. */
+const STATE_BYTES_MAX = 64;
+const TEMPORARY = "/tmp/casparian-";
+
+/** For the sockets of this start only, below the state where its path is short enough. */
 function newRunDir(state: string): string {
   const name = crypto.randomUUID().slice(0, 8);
-  const inState = join(state, "run", name);
-  const bytes = new TextEncoder().encode(inState).length;
-  return bytes <= RUN_DIR_BYTES_MAX && !inState.includes(",") ? inState : `/tmp/casparian-${name}`;
+  const fits = new TextEncoder().encode(state).length <= STATE_BYTES_MAX && !state.includes(",");
+  return fits ? join(state, "run", name) : `${TEMPORARY}${name}`;
+}
+
+/** What a sentinel says of its store, which only it can read: see Roots in sentinel/. */
+function readStoredRoots(state: string): string[] {
+  try {
+    const roots: unknown = JSON.parse(Deno.readTextFileSync(join(state, "roots.json")));
+    if (!Array.isArray(roots)) return [];
+    return roots.flatMap(({ directory }) => typeof directory === "string" ? [directory] : []);
+  } catch {
+    return []; // none yet, or half of one: the sentinel then says which flag it lacks
+  }
 }

@@ -23,10 +23,12 @@ export interface Place {
   readonly deno: string;
   /** Files that may hold libzmq. */
   readonly addons: readonly string[];
-  /** Of one start of a worker: scratch folders, and the sockets that its plugins connect to, see {@link bridgeSocket}. */
+  /** Of one start of a worker: scratch folders, and the sockets that its plugins connect to, see {@link templateFolder}. */
   readonly runDir: string;
   /** Where the user's own programs are. */
   readonly bin: string;
+  /** Source roots that the store has beside those of the command line. */
+  readonly storedRoots: readonly string[];
 }
 
 interface Grants {
@@ -49,8 +51,11 @@ const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
     env: ENVIRONMENT,
   }),
   sentinel: (paths, place) => ({
-    read: [place.project, paths.state, ...paths.database, ...paths.roots],
-    write: [paths.state, ...paths.database],
+    read: [
+      ...[place.project, paths.state, ...paths.database, ...paths.socketDirs],
+      ...[...paths.roots, ...place.storedRoots],
+    ],
+    write: [paths.state, ...paths.database, ...paths.socketDirs],
     ffi: place.addons,
     env: ENVIRONMENT,
   }),
@@ -84,20 +89,25 @@ function pythonGrants(paths: ProgramPaths, place: Place): Grants {
     write: [paths.state, paths.output, ...paths.maps, place.runDir],
     run: [join(place.project, "worker", "launch.sh")],
     net: Array.from(
-      { length: BRIDGE_SOCKETS_MAX },
-      (_, n) => `unix:${bridgeSocket(place.runDir, n)}`,
+      { length: TEMPLATES_MAX },
+      (_, number) => `unix:${bridgeSocket(templateFolder(place.runDir, number))}`,
     ),
     sys: ["hostname", "statfs"],
     env: [...ENVIRONMENT, ...PYTHON_ENVIRONMENT],
   };
 }
 
-/** Deno grants a Unix socket by its exact path only, so a worker's sockets have known names. */
-export const BRIDGE_SOCKETS_MAX = 64;
+/** Deno grants a Unix socket by its exact path only, so a worker's templates have numbered folders. */
+export const TEMPLATES_MAX = 64;
 
-/** Each in a folder of its own, as the template behind it sees that folder and no other. */
-export function bridgeSocket(runDir: string, index: number): string {
-  return join(runDir, `t${index}`, "s", "b.sock");
+/** Where a worker's template has its folders: of the numbers below TEMPLATES_MAX one that is free. */
+export function templateFolder(runDir: string, number: number): string {
+  return join(runDir, `t${number}`);
+}
+
+/** Where the children of that template connect to. */
+export function bridgeSocket(templateFolder: string): string {
+  return join(templateFolder, "s", "b.sock");
 }
 
 /** What SQLite keeps beside a database. */
@@ -109,6 +119,8 @@ interface ProgramPaths {
   /** Of `--map NAME=DIR`. */
   readonly maps: readonly string[];
   readonly database: readonly string[];
+  /** Where the Unix socket is that a sentinel listens on. */
+  readonly socketDirs: readonly string[];
   readonly roots: readonly string[];
   readonly plugins: readonly string[];
   readonly to: string;
@@ -125,6 +137,7 @@ function programPaths(args: readonly string[], place: Place): ProgramPaths {
     database: database === undefined
       ? []
       : DATABASE_SUFFIXES.map((suffix) => resolve(place.cwd, database) + suffix),
+    socketDirs: socketDirs(options.one("listen")),
     roots: options.all("root").map((root) => resolve(place.cwd, rootDirectory(root))),
     plugins: options.all("plugin").map((file) => resolve(place.cwd, file)),
     to: resolve(place.cwd, options.one("to") ?? place.bin),
@@ -138,6 +151,11 @@ function databaseFile(url: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function socketDirs(address: string | undefined): string[] {
+  const path = /^ipc:\/\/(\/.+)$/s.exec(address ?? "")?.[1];
+  return path === undefined ? [] : [dirname(path)];
 }
 
 /** The directory in `NAME=DIR` or `DIR`; a name holds no separator. */

@@ -10,6 +10,7 @@ const place: Place = {
   addons: ["/opt/casparian/node_modules/addon.node"],
   runDir: "/home/me/.casparian/run/1",
   bin: "/home/me/.local/bin",
+  storedRoots: ["/mnt/stored"],
 };
 
 const flag = (flags: string[], name: string) =>
@@ -27,6 +28,7 @@ Deno.test("a sentinel may read its roots, write its state, and start nothing", (
     ...database,
     "/home/me/data",
     "/mnt/share",
+    "/mnt/stored",
   ]);
   assert.deepEqual(flag(flags, "write"), [state, ...database]);
   assert.deepEqual(flag(flags, "ffi"), place.addons);
@@ -43,7 +45,12 @@ Deno.test("a worker may start its launcher only, and listens on its own sockets 
   assert.deepEqual(flag(flags, "run"), ["/opt/casparian/worker/launch.sh"]);
   assert.deepEqual(flag(flags, "write"), ["/s", "/o", "/l", place.runDir]);
   assert.ok(flag(flags, "net")?.every((scope) => scope.startsWith(`unix:${place.runDir}/`)));
-  assert.ok(flag(flags, "net")?.includes(`unix:${bridgeSocket(place.runDir, 0)}`));
+  assert.ok(flag(flags, "net")?.includes(`unix:${bridgeSocket(`${place.runDir}/t63`)}`));
+});
+
+Deno.test("a sentinel may make the socket it is to listen on", () => {
+  const args = ["--listen", "ipc:///tmp/own/control.sock"];
+  assert.equal(flag(permissionFlags("sentinel", args, place), "write")?.at(-1), "/tmp/own");
 });
 
 Deno.test("no program may do everything, or ask for more while it runs", () => {
@@ -59,7 +66,7 @@ Deno.test("no program may do everything, or ask for more while it runs", () => {
 
 Deno.test("a folder with a comma in its name is granted by the one above it, as flags have no escape", () => {
   const flags = permissionFlags("sentinel", ["--root", "/data/a,b/c"], place);
-  assert.equal(flag(flags, "read")?.at(-1), "/data");
+  assert.equal(flag(flags, "read")?.at(-2), "/data");
 });
 
 Deno.test("a wrong database URL grants nothing and is left for the program to refuse", () => {
