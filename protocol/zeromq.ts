@@ -42,7 +42,10 @@ export interface Message {
   readonly userId: string;
 }
 
-/** "full": nothing was sent, try again later. "unroutable": a ROUTER has no such peer (any more). */
+/**
+ * "full": nothing was sent, try again later. "unroutable": a ROUTER has no such peer (any more); it learns
+ * that one is gone when it has read all that came from it, until then it may say "full".
+ */
 export type SendResult = "sent" | "full" | "unroutable";
 
 const [POLLIN, DONTWAIT, SNDMORE] = [1, 1, 2];
@@ -127,6 +130,7 @@ export class ZmqSocket {
     this.#mustBeOpen("bind");
     if (this.#zmq.zmq_bind(this.pointer, cString(address)) !== 0) throw zmqError(`bind ${address}`);
     this.endpoint = readEndpoint(this.pointer);
+    this.#tellWaiting();
   }
 
   /** Returns at once, whether or not anybody listens there yet. @throws {ZmqError} If the address is wrong. */
@@ -136,6 +140,7 @@ export class ZmqSocket {
       throw zmqError(`connect ${address}`);
     }
     this.endpoint = readEndpoint(this.pointer);
+    this.#tellWaiting();
   }
 
   /**
@@ -151,7 +156,7 @@ export class ZmqSocket {
       );
     }
     const result = this.#sendFrames(frames);
-    if (this.#waiting) this.#look(); // sending may have swallowed the news of a message that came in
+    this.#tellWaiting();
     return result;
   }
 
@@ -163,6 +168,7 @@ export class ZmqSocket {
       if (message === undefined) break;
       messages.push(message);
     }
+    this.#tellWaiting();
     return messages;
   }
 
@@ -185,6 +191,11 @@ export class ZmqSocket {
     this.readiness.remove(this.#watched);
     this.#zmq.zmq_close(this.pointer);
     this.#endWait();
+  }
+
+  /** After every call to libzmq: it may have swallowed the news of a message that came in. */
+  #tellWaiting(): void {
+    if (this.#waiting) this.#look();
   }
 
   #look(): void {

@@ -193,7 +193,10 @@ export async function dealerKilled(transport: Transport, times: number) {
     const [pong] = await receiveCount(router, 1);
     assert.equal(decoder.decode(pong!.frames[1]), "ping");
     await peer.kill();
-    await until("unroutable", () => router.send(ping) === "unroutable");
+    await until("unroutable", () => {
+      assert.deepEqual(router.receive(1), []); // a ROUTER learns that a peer is gone as it reads
+      return router.send(ping) === "unroutable";
+    });
   }
   return `${times} times killed, each time unroutable, then back under the same identity`;
 }
