@@ -10,7 +10,7 @@ import type { AttemptEnd, KeyedOutput } from "../store/store.ts";
 import { type Cluster, jobEvent } from "./cluster.ts";
 import { type Verdict, verdict } from "./retry.ts";
 import { type Effect, effects, type Step, step } from "./step.ts";
-import { has, type Lease, type Worker } from "./worker.ts";
+import { has, type Lease, noteJobMs, type Worker } from "./worker.ts";
 
 /** After a REJECTED the worker gets nothing for this long: it is at its limit, not we at fault. */
 const FULL_MS = 200;
@@ -25,6 +25,7 @@ export function concluded(
   const attempt = body.attempt ?? lease?.attempt;
   if (!lease || attempt !== lease.attempt) return [repeated(worker, jobId, body, attempt ?? 0)];
   cluster.removeLease(jobId);
+  if (body.metrics.run_ms !== undefined) noteJobMs(worker, body.metrics.run_ms);
   const end: AttemptEnd = {
     jobId,
     attempt: lease.attempt,

@@ -30,18 +30,33 @@ export interface Worker {
   lastSeenMs: number;
   /** Told us it has no slot: nothing is sent to it until then. */
   fullUntilMs: number;
+  /** Running average of its jobs' run times; null before the first one. */
+  jobMs: number | null;
   leases: Map<number, Lease>;
   environments: Map<string, EnvironmentState>;
 }
 
 /** A plain v4 worker has 4 slots, and may still refuse a DISPATCH right after a CONCLUDE. */
 const PLAIN_IN_FLIGHT_MAX = 3;
-const PREFETCH_MIN = 2;
+/** Jobs shorter than this are over before the next DISPATCH can come, so more of them wait at hand. */
+const SHORT_JOB_MS = 200;
+const PREFETCH_PER_SLOT = { short: 3, long: 1 } as const;
+/** How much the latest job weighs in the average. */
+const LATEST_SHARE = 0.1;
 
-/** Jobs it may hold: its slots and a few more, so that no slot waits for a round trip. */
+/**
+ * Jobs it may hold: its slots and a few more, so that no slot waits for a round trip and two fsyncs.
+ * Long jobs are not hoarded: another worker may be free before this one.
+ */
 export function creditOf(worker: Worker): number {
   if (worker.features.size === 0) return Math.min(worker.slots, PLAIN_IN_FLIGHT_MAX);
-  return worker.slots + Math.max(worker.slots, PREFETCH_MIN);
+  const kind = worker.jobMs !== null && worker.jobMs < SHORT_JOB_MS ? "short" : "long";
+  return worker.slots * (1 + PREFETCH_PER_SLOT[kind]);
+}
+
+/** @param runMs How long a job of this worker ran, as the worker measured it. */
+export function noteJobMs(worker: Worker, runMs: number): void {
+  worker.jobMs = (worker.jobMs ?? runMs) * (1 - LATEST_SHARE) + runMs * LATEST_SHARE;
 }
 
 export function has(worker: Worker, feature: Feature): boolean {
@@ -64,6 +79,7 @@ export function newWorker(
     sandbox: body?.sandbox ?? "",
     lastSeenMs: nowMs,
     fullUntilMs: 0,
+    jobMs: null,
     leases: new Map(),
     environments: new Map((body?.envs ?? []).map((hash) => [hash, "ready"])),
   };
