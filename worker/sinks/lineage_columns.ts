@@ -3,7 +3,7 @@
  * and one run, row numbers are differences of 1. So a million rows cost microseconds and 42 KB, where
  * an encoder that looks at each value took as long as for the plugin's own columns.
  */
-import { binary, concat, field, i32, i64, int, list, struct, TYPE, varint } from "./thrift.ts";
+import { encode, type Field, i32, i64, list, struct, text, TYPE } from "./thrift.ts";
 
 /** What the four columns hold, for one output. */
 export interface Lineage {
@@ -16,15 +16,16 @@ export interface Lineage {
 /** A column: how it stands in the Parquet schema, and its chunk in each row group. */
 export interface LineageColumn {
   name: string;
-  /** Encoded `SchemaElement`. */
-  schemaElement: Uint8Array;
+  /** Fields of its `SchemaElement`. */
+  schemaElement: readonly Field[];
   chunk(rows: { first: number; count: number }): Chunk;
 }
 
 export interface Chunk {
-  pages: Uint8Array;
-  /** Encoded `ColumnChunk`, once it is known where in the file its pages start. */
-  metadata(at: number): Uint8Array;
+  pages: Uint8Array[];
+  bytes: number;
+  /** Fields of its `ColumnChunk`, once it is known where in the file its pages start. */
+  metadata(at: number): readonly Field[];
 }
 
 export const ROW_COLUMN = "_cf_row";
@@ -45,74 +46,68 @@ export function lineageColumns(lineage: Lineage): LineageColumn[] {
   ];
 }
 
-function constantColumn(name: string, text: string): LineageColumn {
-  const value = new TextEncoder().encode(text);
-  const isString = field(10, TYPE.struct, struct(field(1, TYPE.struct, struct())));
-  const schemaElement = struct(
+function constantColumn(name: string, constant: string): LineageColumn {
+  const value = utf8(constant);
+  const schemaElement = [
     i32(1, BYTE_ARRAY),
     i32(3, REQUIRED),
-    field(4, TYPE.binary, utf8(name)),
+    text(4, utf8(name)),
     i32(6, 0), // UTF8, as readers older than the logical types know it
-    isString,
-  );
+    struct(10, struct(1)), // the logical type of strings
+  ];
   const dictionary = dictionaryPage(value);
+  const encodings = [ENCODING.plain, ENCODING.rle, ENCODING.rleDictionary];
   const chunk = ({ count }: { count: number }) => {
     const bitWidth = 1; // 0 would do for one entry, but some readers refuse it
-    const run = Uint8Array.of(bitWidth, ...varint(count * 2), 0);
-    const pages = concat([dictionary, dataPage(run, count, ENCODING.rleDictionary)]);
-    const encodings = [ENCODING.plain, ENCODING.rle, ENCODING.rleDictionary];
-    const described = { type: BYTE_ARRAY, name, count, encodings, min: value, max: value };
-    return {
-      pages,
-      metadata: (at: number) => columnChunk({ ...described, pages, at, dictionary }),
-    };
+    const run = Uint8Array.from([bitWidth, ...varint(count * 2), 0]);
+    const pages = [...dictionary, ...dataPage(run, count, ENCODING.rleDictionary)];
+    const about = { type: BYTE_ARRAY, name, count, encodings, min: value, max: value };
+    return chunkOf(pages, { ...about, dictionaryBytes: lengthOf(dictionary) });
   };
   return { name, schemaElement, chunk };
 }
 
 function rowColumn(name: string): LineageColumn {
-  const schemaElement = struct(
-    i32(1, INT64),
-    i32(3, REQUIRED),
-    field(4, TYPE.binary, utf8(name)),
-  );
+  const schemaElement = [i32(1, INT64), i32(3, REQUIRED), text(4, utf8(name))];
+  const encodings = [ENCODING.rle, ENCODING.deltaBinaryPacked];
   const chunk = ({ first, count }: { first: number; count: number }) => {
     const pages = dataPage(countingUp(first, count), count, ENCODING.deltaBinaryPacked);
     const [min, max] = [int64(first), int64(first + count - 1)];
-    const encodings = [ENCODING.rle, ENCODING.deltaBinaryPacked];
-    const described = { type: INT64, name, count, encodings, min, max };
-    return { pages, metadata: (at: number) => columnChunk({ ...described, pages, at }) };
+    const about = { type: INT64, name, count, encodings, min, max, dictionaryBytes: 0 };
+    return chunkOf(pages, about);
   };
   return { name, schemaElement, chunk };
 }
 
 /** DELTA_BINARY_PACKED: the first value, then blocks of 128 whose smallest, and only, step is 1. */
 function countingUp(first: number, count: number): Uint8Array {
-  const [blockValues, miniblocks] = [128, 4];
-  const head = [...varint(blockValues), ...varint(miniblocks), ...varint(count), ...int(first)];
+  const [blockValues, miniblocks, step] = [128, 4, 1];
+  const firstZigzag = 2 * first;
+  const head = [blockValues, miniblocks, count, firstZigzag].flatMap(varint);
+  const blockBytes = 1 + miniblocks; // the step, then the bit widths, which stay 0
   const blocks = Math.ceil((count - 1) / blockValues);
-  const bytes = new Uint8Array(head.length + blocks * (1 + miniblocks)); // bit widths stay 0
+  const bytes = new Uint8Array(head.length + blocks * blockBytes);
   bytes.set(head);
-  for (let block = 0; block < blocks; block++) bytes.set(int(1), head.length + block * 5);
+  for (let at = head.length; at < bytes.length; at += blockBytes) bytes[at] = 2 * step;
   return bytes;
 }
 
-function dictionaryPage(value: Uint8Array): Uint8Array {
-  const length = new Uint8Array(4);
-  new DataView(length.buffer).setUint32(0, value.length, true);
-  const body = concat([length, value]);
-  const about = struct(i32(1, 1), i32(2, ENCODING.plain));
-  return concat([pageHeader(DICTIONARY_PAGE, body, field(7, TYPE.struct, about)), body]);
+function dictionaryPage(value: Uint8Array): Uint8Array[] {
+  const body = new Uint8Array(4 + value.length);
+  new DataView(body.buffer).setUint32(0, value.length, true);
+  body.set(value, 4);
+  return page(DICTIONARY_PAGE, body, struct(7, i32(1, 1), i32(2, ENCODING.plain)));
 }
 
-function dataPage(body: Uint8Array, values: number, encoding: number): Uint8Array {
+function dataPage(body: Uint8Array, values: number, encoding: number): Uint8Array[] {
   const levels = ENCODING.rle; // none are stored, as the columns are required
-  const about = struct(i32(1, values), i32(2, encoding), i32(3, levels), i32(4, levels));
-  return concat([pageHeader(DATA_PAGE, body, field(5, TYPE.struct, about)), body]);
+  const about = [i32(1, values), i32(2, encoding), i32(3, levels), i32(4, levels)];
+  return page(DATA_PAGE, body, struct(5, ...about));
 }
 
-function pageHeader(type: number, body: Uint8Array, about: ReturnType<typeof field>): Uint8Array {
-  return struct(i32(1, type), i32(2, body.length), i32(3, body.length), about);
+/** Header and body. */
+function page(type: number, body: Uint8Array, about: Field): Uint8Array[] {
+  return [encode([i32(1, type), i32(2, body.length), i32(3, body.length), about]), body];
 }
 
 interface ChunkDescription {
@@ -122,32 +117,39 @@ interface ChunkDescription {
   encodings: number[];
   min: Uint8Array;
   max: Uint8Array;
-  pages: Uint8Array;
-  at: number;
-  dictionary?: Uint8Array;
+  dictionaryBytes: number;
 }
 
-function columnChunk(chunk: ChunkDescription): Uint8Array {
-  const { at, dictionary } = chunk;
-  const bytes = chunk.pages.length;
-  const statistics = struct(
-    i64(3, 0), // nulls
-    field(5, TYPE.binary, binary(chunk.max)),
-    field(6, TYPE.binary, binary(chunk.min)),
-  );
-  const metadata = struct(
-    i32(1, chunk.type),
-    field(2, TYPE.list, list(TYPE.i32, chunk.encodings.map(int))),
-    field(3, TYPE.list, list(TYPE.binary, [utf8(chunk.name)])),
+function chunkOf(pages: Uint8Array[], about: ChunkDescription): Chunk {
+  const bytes = lengthOf(pages);
+  const metadata = (at: number) => [i64(2, 0), struct(3, ...columnMetadata(about, bytes, at))];
+  return { pages, bytes, metadata };
+}
+
+function columnMetadata(about: ChunkDescription, bytes: number, at: number): Field[] {
+  const { dictionaryBytes } = about;
+  const nulls = i64(3, 0);
+  return [
+    i32(1, about.type),
+    list(2, TYPE.i32, about.encodings),
+    list(3, TYPE.binary, [{ text: utf8(about.name) }]),
     i32(4, 0), // uncompressed: there is nothing left to gain
-    i64(5, chunk.count),
+    i64(5, about.count),
     i64(6, bytes),
     i64(7, bytes),
-    i64(9, at + (dictionary?.length ?? 0)),
-    ...(dictionary ? [i64(11, at)] : []),
-    field(12, TYPE.struct, statistics),
-  );
-  return struct(i64(2, 0), field(3, TYPE.struct, metadata));
+    i64(9, at + dictionaryBytes),
+    ...(dictionaryBytes > 0 ? [i64(11, at)] : []),
+    struct(12, nulls, text(5, about.max), text(6, about.min)),
+  ];
+}
+
+/** Seven bits a byte, low ones first. */
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push(rest % 128 | 0x80);
+  bytes.push(rest);
+  return bytes;
 }
 
 function int64(value: number): Uint8Array {
@@ -156,6 +158,11 @@ function int64(value: number): Uint8Array {
   return bytes;
 }
 
-function utf8(text: string): Uint8Array {
-  return binary(new TextEncoder().encode(text));
+const encoder = new TextEncoder();
+function utf8(value: string): Uint8Array {
+  return encoder.encode(value);
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }

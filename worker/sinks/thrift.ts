@@ -7,115 +7,159 @@
 
 export const TYPE = { true: 1, false: 2, i32: 5, i64: 6, binary: 8, list: 9, struct: 12 } as const;
 
-/** A field with its value as encoded; a boolean is all in its type. */
 export interface Field {
   id: number;
   type: number;
-  bytes: Uint8Array;
+  value: Value;
 }
 
+/** A field as it was read: its value is still encoded; a boolean is all in its type. */
+export interface EncodedField extends Field {
+  value: Uint8Array;
+}
+
+/** Bytes are a value that is encoded already; a struct is its fields, in the order of their ids. */
+export type Value = Uint8Array | number | readonly Field[] | { text: Uint8Array } | List;
+type List = { type: number; elements: readonly Value[] };
+
 /** @throws {RangeError} If the bytes end inside the struct. */
-export function readStruct(bytes: Uint8Array): Field[] {
-  return [...new Cursor(bytes).fields()];
+export function readStruct(bytes: Uint8Array): EncodedField[] {
+  return new Cursor(bytes).fields();
 }
 
 /** The elements of an encoded list, each as encoded. */
 export function readList(bytes: Uint8Array): { type: number; elements: Uint8Array[] } {
   const cursor = new Cursor(bytes);
   const { type, length } = cursor.listHead();
-  return { type, elements: Array.from({ length }, () => cursor.take(type)) };
+  const elements: Uint8Array[] = [];
+  while (elements.length < length) elements.push(cursor.take(type));
+  return { type, elements };
 }
 
 export function readInt(bytes: Uint8Array): number {
-  const zigzag = new Cursor(bytes).varint();
-  return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+  return new Cursor(bytes).int();
 }
 
-export function readBinary(bytes: Uint8Array): Uint8Array {
+export function readText(bytes: Uint8Array): Uint8Array {
   const cursor = new Cursor(bytes);
   const length = cursor.varint();
   return bytes.subarray(cursor.at, cursor.at + length);
 }
 
-/** The value of a field, as encoded; empty if the struct lacks it. */
-export function valueOf(fields: readonly Field[], id: number): Uint8Array | undefined {
-  return fields.find((field) => field.id === id)?.bytes;
+/** The value of a field, as encoded. */
+export function valueOf(fields: readonly EncodedField[], id: number): Uint8Array | undefined {
+  return fields.find((field) => field.id === id)?.value;
 }
 
 /** The same struct with other values for the fields given by id, which keep their types. */
-export function withValues(fields: readonly Field[], values: Record<number, Uint8Array>): Field[] {
-  return fields.map((field) => ({ ...field, bytes: values[field.id] ?? field.bytes }));
-}
-
-/** @param fields In the order of their ids. */
-export function struct(...fields: readonly Field[]): Uint8Array {
-  let before = 0;
-  const parts = fields.flatMap(({ id, type, bytes }) => {
-    const step = id - before;
-    before = id;
-    return step <= 15
-      ? [Uint8Array.of(step << 4 | type), bytes]
-      : [Uint8Array.of(type), int(id), bytes];
-  });
-  return concat([...parts, Uint8Array.of(0)]);
-}
-
-export function list(type: number, elements: readonly Uint8Array[]): Uint8Array {
-  const size = elements.length;
-  const head = size < 15 ? [size << 4 | type] : [0xf0 | type, ...varint(size)];
-  return concat([Uint8Array.from(head), ...elements]);
-}
-
-export function int(value: number): Uint8Array {
-  return Uint8Array.from(varint(value < 0 ? -2 * value - 1 : 2 * value));
-}
-
-export function binary(bytes: Uint8Array): Uint8Array {
-  return concat([Uint8Array.from(varint(bytes.length)), bytes]);
+export function withValues(fields: readonly Field[], values: Record<number, Value>): Field[] {
+  return fields.map(({ id, type, value }) => ({ id, type, value: values[id] ?? value }));
 }
 
 export function i32(id: number, value: number): Field {
-  return { id, type: TYPE.i32, bytes: int(value) };
+  return { id, type: TYPE.i32, value };
 }
 
 export function i64(id: number, value: number): Field {
-  return { id, type: TYPE.i64, bytes: int(value) };
+  return { id, type: TYPE.i64, value };
 }
 
-export function field(id: number, type: number, bytes: Uint8Array): Field {
-  return { id, type, bytes };
+export function text(id: number, value: Uint8Array): Field {
+  return { id, type: TYPE.binary, value: { text: value } };
 }
 
-/** Seven bits a byte, low ones first; the protocol's unsigned number. */
-export function varint(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value;; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return [...bytes, rest];
-    bytes.push(rest % 128 | 0x80);
+export function struct(id: number, ...fields: Field[]): Field {
+  return { id, type: TYPE.struct, value: fields };
+}
+
+export function list(id: number, type: number, elements: readonly Value[]): Field {
+  return { id, type: TYPE.list, value: { type, elements } };
+}
+
+/** Encodes a value, as one field of a struct or one element of a list holds it. */
+export function encode(value: Value): Uint8Array<ArrayBuffer> {
+  const writer = new Writer();
+  writer.value(value);
+  return writer.finish();
+}
+
+class Writer {
+  #bytes = new Uint8Array(512);
+  #used = 0;
+
+  value(value: Value): void {
+    if (typeof value === "number") this.#varint(value < 0 ? -2 * value - 1 : 2 * value);
+    else if (value instanceof Uint8Array) this.#append(value);
+    else if ("text" in value) {
+      this.#varint(value.text.length);
+      this.#append(value.text);
+    } else if ("elements" in value) this.#list(value);
+    else this.#struct(value);
   }
-}
 
-export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#used);
   }
-  return joined;
+
+  #struct(fields: readonly Field[]): void {
+    let before = 0;
+    for (const { id, type, value } of fields) {
+      const step = id - before;
+      before = id;
+      if (step <= 15) this.#byte(step << 4 | type);
+      else {
+        this.#byte(type);
+        this.value(id);
+      }
+      this.value(value);
+    }
+    this.#byte(0);
+  }
+
+  #list({ type, elements }: List): void {
+    if (elements.length < 15) this.#byte(elements.length << 4 | type);
+    else {
+      this.#byte(0xf0 | type);
+      this.#varint(elements.length);
+    }
+    for (const element of elements) this.value(element);
+  }
+
+  #varint(value: number): void {
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.#byte(rest % 128 | 0x80);
+    this.#byte(rest);
+  }
+
+  #byte(byte: number): void {
+    if (this.#used === this.#bytes.length) this.#grow(1);
+    this.#bytes[this.#used++] = byte;
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > this.#bytes.length) this.#grow(bytes.length);
+    this.#bytes.set(bytes, this.#used);
+    this.#used += bytes.length;
+  }
+
+  #grow(bytes: number): void {
+    const capacity = Math.max(this.#used + bytes, 2 * this.#bytes.length);
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(capacity));
+  }
 }
 
 class Cursor {
   at = 0;
   constructor(readonly bytes: Uint8Array) {}
 
-  *fields(): Generator<Field> {
+  fields(): EncodedField[] {
+    const fields: EncodedField[] = [];
     for (let id = 0;;) {
       const head = this.#byte();
-      if (head === 0) return;
+      if (head === 0) return fields;
       const type = head & 15;
-      id = head >> 4 === 0 ? this.#zigzag() : id + (head >> 4);
-      yield { id, type, bytes: isBoolean(type) ? this.bytes.subarray(0, 0) : this.take(type) };
+      id = head >> 4 === 0 ? this.int() : id + (head >> 4);
+      fields.push({ id, type, value: isBoolean(type) ? NO_BYTES : this.take(type) });
     }
   }
 
@@ -142,9 +186,8 @@ class Cursor {
   }
 
   #skip(type: number): void {
-    if (type === TYPE.struct) {
-      for (const _ of this.fields()); // reading is skipping
-    } else if (type === TYPE.binary) {
+    if (type === TYPE.struct) this.#skipFields();
+    else if (type === TYPE.binary) {
       const length = this.varint();
       this.at += length;
     } else if (type === TYPE.list || type === 10) this.#skipElements();
@@ -154,12 +197,19 @@ class Cursor {
     else throw new RangeError(`Type ${type} isn't used by Parquet`);
   }
 
+  #skipFields(): void {
+    for (let head = this.#byte(); head !== 0; head = this.#byte()) {
+      if (head >> 4 === 0) this.varint(); // the field's id
+      if (!isBoolean(head & 15)) this.#skip(head & 15);
+    }
+  }
+
   #skipElements(): void {
     const { type, length } = this.listHead();
     for (let index = 0; index < length; index++) this.#skip(type);
   }
 
-  #zigzag(): number {
+  int(): number {
     const value = this.varint();
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
@@ -174,3 +224,5 @@ class Cursor {
 function isBoolean(type: number): boolean {
   return type === TYPE.true || type === TYPE.false;
 }
+
+const NO_BYTES = new Uint8Array(0);
