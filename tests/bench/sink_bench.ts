@@ -64,15 +64,24 @@ function rates(result: Partial<Result> & { seconds: number }): Record<string, un
 }
 
 async function inProcess(rows: number): Promise<Result> {
-  const args = ["run", "-A", import.meta.filename!, "case", `${rows}`];
-  return JSON.parse(await output(Deno.execPath(), args));
+  const framePath = await Deno.makeTempFile({ prefix: "casparian-bench-" });
+  try {
+    await Deno.writeFile(framePath, rows === 0 ? smallFrame() : largeFrame());
+    const args = ["run", "-A", import.meta.filename!, "case", `${rows}`, framePath];
+    return JSON.parse(await output(Deno.execPath(), args));
+  } finally {
+    await Deno.remove(framePath);
+  }
 }
 
-/** @param rows 0 for the small files. */
-async function runCase(rows: number): Promise<Result> {
+/**
+ * @param rows 0 for the small files.
+ * @param framePath One frame, made by another process so that this one's peak memory is the sink's.
+ */
+async function runCase(rows: number, framePath: string): Promise<Result> {
   const directory = await Deno.realPath(await Deno.makeTempDir({ prefix: "casparian-bench-" }));
   const sink = new ParquetSink({ directory, startId: "bench", threadsMax: 2 });
-  const frame = rows === 0 ? smallFrame() : largeFrame();
+  const frame = await Deno.readFile(framePath);
   await sink.warm();
   const before = processorSeconds();
   const startMs = performance.now();
@@ -259,7 +268,7 @@ function round(value: number): number {
 }
 
 if (import.meta.main) {
-  const [mode, rows] = Deno.args;
-  if (mode === "case") console.log(JSON.stringify(await runCase(Number(rows))));
+  const [mode, rows, framePath] = Deno.args;
+  if (mode === "case") console.log(JSON.stringify(await runCase(Number(rows), framePath!)));
   else await report();
 }

@@ -36,11 +36,12 @@ export class ParquetStream {
   }
 
   /** Resolves when the encoder took the frame's last batch, so one frame waits while one is encoded. */
-  async write(frame: Uint8Array): Promise<void> {
+  async write(frame: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#check.accept(frame);
     using table = tableOf(frame);
     const batches = encoding(() => table.recordBatches());
     if (batches.length === 0) this.#schemaFrame ??= frame;
+    else release(frame);
     for (const batch of batches) {
       this.#rows += batch.numRows;
       await this.#encode(batch);
@@ -77,10 +78,11 @@ export class ParquetStream {
   }
 
   /** Goes on reading after a failure, as the encoder would wait for ever otherwise. */
-  async #writeAll(output: ReadableStream<Uint8Array>): Promise<void> {
+  async #writeAll(output: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     for await (const bytes of output) {
       try {
         if (this.#failure === undefined) this.#file.write(bytes);
+        release(bytes);
       } catch (error) {
         this.#failure = error;
       }
@@ -112,6 +114,11 @@ export class ParquetStream {
     const { parts } = encodeWhole(this.#schemaFrame, this.#lineage);
     for (const part of parts) this.#file.write(part);
   }
+}
+
+/** Frees the memory now: the collector sees small objects and would let many large buffers gather. */
+function release(bytes: Uint8Array<ArrayBuffer>): void {
+  bytes.buffer.transfer(0);
 }
 
 /** A stream whose writer waits until its value is asked for. */
