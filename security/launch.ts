@@ -26,11 +26,15 @@ export function launchArguments(program: Program, args: readonly string[], cwd: 
     deno: Deno.execPath(),
     addons: zeromqAddonCandidates(),
     runDir,
-    bin: join(Deno.env.get("HOME") ?? cwd, ".local", "bin"),
+    bin: program === "install" ? userPrograms(cwd) : "",
     storedRoots: program === "sentinel" ? readStoredRoots(state) : [],
   });
   const config = `--config=${join(PROJECT, "deno.json")}`;
   return ["run", "--quiet", config, ...flags, CASPARIAN, IN_PLACE, program, ...allArgs];
+}
+
+function userPrograms(cwd: string): string {
+  return join(Deno.env.get("HOME") ?? cwd, ".local", "bin");
 }
 
 /** Arguments that only we can give, as their paths must be known when permissions are. */

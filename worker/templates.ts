@@ -3,7 +3,9 @@
  * they are of use. A job takes an idle child of its artifact or a new fork; a child that failed, was
  * killed, grew or served long enough does not come back.
  */
-import { PluginDied, type PluginJob, type PluginRun } from "./plugin_run.ts";
+import { templateFolder } from "../security/permissions.ts";
+import { templateFolder, TEMPLATES_MAX } from "../security/permissions.ts";
+import { PluginDied, type PluginJob, type PluginRun, TemplateError } from "./plugin_run.ts";
 import { type Lease, PooledRun } from "./pooled_run.ts";
 import { type Launch, TemplateProcess } from "./template_process.ts";
 import { WarmTemplate } from "./warm_template.ts";
@@ -53,7 +55,8 @@ export class Templates {
   readonly #runs = new Set<PluginRun>();
   readonly #ending = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
-  #startedCount = 0;
+  /** Of the templates' folders in use. */
+  readonly #numbers = new Set<number>();
   #sweeper: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: TemplatesOptions) {
@@ -129,15 +132,35 @@ export class Templates {
 
   async #start(job: PluginJob): Promise<TemplateProcess> {
     const { folder, launch, silentMs } = this.#options;
-    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    return await TemplateProcess.start({
-      launch,
-      folder: `${folder}/t${this.#startedCount++}`,
-      interpreterPath: job.interpreterPath,
-      dataRoots: job.dataRoots,
-      silentMs,
-      signal: this.#stopping.signal,
-    });
+    const number = this.#takeNumber();
+    try {
+      await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+      const template = await TemplateProcess.start({
+        launch,
+        folder: templateFolder(folder, number),
+        interpreterPath: job.interpreterPath,
+        dataRoots: job.dataRoots,
+        silentMs,
+        signal: this.#stopping.signal,
+      });
+      template.gone.then(() => this.#numbers.delete(number));
+      return template;
+    } catch (error) {
+      this.#numbers.delete(number);
+      throw error;
+    }
+  }
+
+  #takeNumber(): number {
+    for (let number = 0; number < TEMPLATES_MAX; number++) {
+      if (!this.#numbers.has(number)) {
+        this.#numbers.add(number);
+        return number;
+      }
+    }
+    throw new TemplateError(
+      `Cannot start Python as a worker has at most ${TEMPLATES_MAX} at once: all are in use`,
+    );
   }
 
   #makeRoom(): void {
