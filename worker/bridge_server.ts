@@ -16,23 +16,20 @@ export class BridgeServer {
   readonly #listener: Deno.UnixListener;
 
   /**
-   * @param folder Absolute, of mode 0700, and the socket's own.
-   * @throws {RangeError} If the folder's path is too long for a socket in it.
+   * @param path Absolute, in a folder of mode 0700 that is the socket's own.
+   * @throws {RangeError} If the path is too long for a socket.
    */
-  constructor(folder: string) {
-    this.path = `${folder}/b.sock`;
-    const bytes = new TextEncoder().encode(this.path).length;
+  constructor(readonly path: string) {
+    const bytes = new TextEncoder().encode(path).length;
     if (bytes > SOCKET_PATH_BYTES_MAX) {
       throw new RangeError(
-        `Cannot listen on ${this.path} as a socket's path must have at most ` +
-          `${SOCKET_PATH_BYTES_MAX} bytes: got ${bytes}; use a state folder with a shorter path`,
+        `Cannot listen on ${path} as a socket's path must have at most ${SOCKET_PATH_BYTES_MAX} ` +
+          `bytes: got ${bytes}; use a run folder with a shorter path`,
       );
     }
-    this.#listener = Deno.listen({ transport: "unix", path: this.path });
+    this.#listener = Deno.listen({ transport: "unix", path });
     this.#accept();
   }
-
-  readonly path: string;
 
   /** Resolves when the child of this name has connected; rejects when the server is closed. */
   expect(child: string): Promise<BridgeConnection> {

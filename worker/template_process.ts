@@ -5,7 +5,9 @@
  * once or it is stuck: then it is killed, and the kernel ends its children with it. Whatever ends it,
  * `gone` resolves and so does `exited` of each of its children, so nobody waits for a dead process.
  */
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bridgeSocket } from "../security/permissions.ts";
 import { BridgeServer } from "./bridge_server.ts";
 import { type ChildExit, TemplateError } from "./plugin_run.ts";
 import { WarmChild } from "./warm_child.ts";
@@ -60,16 +62,17 @@ export class TemplateProcess {
   /** @throws {TemplateError} If it does not become ready, with what it said. */
   static async start(options: TemplateOptions): Promise<TemplateProcess> {
     const { folder, interpreterPath, dataRoots, signal } = options;
+    const socket = bridgeSocket(folder);
     const place = {
       interpreterPath,
       dataRoots,
-      socketsDir: `${folder}/s`,
+      socketsDir: dirname(socket),
       scratchDir: `${folder}/scratch`,
     };
     for (const made of [folder, place.socketsDir, place.scratchDir]) {
       await Deno.mkdir(made, { mode: 0o700 });
     }
-    const server = new BridgeServer(place.socketsDir);
+    const server = new BridgeServer(socket);
     try {
       const process = await options.launch([interpreterPath, SHIM, "--template"], place);
       const template = new TemplateProcess(options, place, server, process);

@@ -3,7 +3,6 @@
  * they are of use. A job takes an idle child of its artifact or a new fork; a child that failed, was
  * killed, grew or served long enough does not come back.
  */
-import { templateFolder } from "../security/permissions.ts";
 import { templateFolder, TEMPLATES_MAX } from "../security/permissions.ts";
 import { PluginDied, type PluginJob, type PluginRun, TemplateError } from "./plugin_run.ts";
 import { type Lease, PooledRun } from "./pooled_run.ts";
