@@ -61,7 +61,7 @@ const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
   }),
   worker: (paths, place) => ({ ...pythonGrants(paths, place), ffi: place.addons }),
   run: pythonGrants,
-  doctor: pythonGrants,
+  doctor: (paths, place) => ({ ...pythonGrants(paths, place), net: paths.ports }),
   install: (paths, place) => ({
     read: [place.project, paths.to],
     write: [paths.to],
@@ -121,6 +121,8 @@ interface ProgramPaths {
   readonly database: readonly string[];
   /** Where the Unix socket is that a sentinel listens on. */
   readonly socketDirs: readonly string[];
+  /** The TCP address that doctor tries to listen on. */
+  readonly ports: readonly string[];
   readonly roots: readonly string[];
   readonly plugins: readonly string[];
   readonly to: string;
@@ -138,6 +140,7 @@ function programPaths(args: readonly string[], place: Place): ProgramPaths {
       ? []
       : DATABASE_SUFFIXES.map((suffix) => resolve(place.cwd, database) + suffix),
     socketDirs: socketDirs(options.one("listen")),
+    ports: ports(options.one("listen")),
     roots: options.all("root").map((root) => resolve(place.cwd, rootDirectory(root))),
     plugins: options.all("plugin").map((file) => resolve(place.cwd, file)),
     to: resolve(place.cwd, options.one("to") ?? place.bin),
@@ -158,6 +161,11 @@ function socketDirs(address: string | undefined): string[] {
   return path === undefined ? [] : [dirname(path)];
 }
 
+function ports(address: string | undefined): string[] {
+  const port = /^tcp:\/\/([^,]+:\d+)$/.exec(address ?? "")?.[1];
+  return port === undefined ? [] : [port];
+}
+
 /** The directory in `NAME=DIR` or `DIR`; a name holds no separator. */
 export function rootDirectory(root: string): string {
   return /^[^/\\=]+=(.+)$/s.exec(root)?.[1] ?? root;
@@ -174,7 +182,7 @@ export function permissionFlags(program: Program, args: readonly string[], place
     read === "all" ? "--allow-read" : listFlag("read", grantablePaths(read)),
     listFlag("write", grantablePaths(grants.write)),
     ...grants.run ? [listFlag("run", grants.run)] : [],
-    ...grants.net ? [listFlag("net", grants.net)] : [],
+    ...grants.net?.length ? [listFlag("net", grants.net)] : [],
     ...grants.sys ? [listFlag("sys", grants.sys)] : [],
     ...grants.ffi ? [listFlag("ffi", grantablePaths(grants.ffi))] : [],
     listFlag("env", grants.env),

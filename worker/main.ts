@@ -3,12 +3,14 @@ import type { Command } from "commander";
 import { summaryOf } from "../protocol/commands.ts";
 import { lineLogger } from "../protocol/log_line.ts";
 import type { CliIo, Clock, Logger } from "../protocol/ports.ts";
+import { addDoctor } from "./doctor.ts";
 import { pythonEnvironment } from "./python_environment.ts";
 import type { Surroundings } from "./worker_command.ts";
 
 export function addWorkerCommands(program: Command, io: CliIo): void {
   addWorker(program, io);
   addRun(program, io);
+  addDoctor(program, io, pythonEnvironment((name) => io.env(name)));
 }
 
 const WORKER_EXAMPLES = `

@@ -22,7 +22,10 @@ export async function readPluginFile(path: string): Promise<Publication> {
     : { ...plugin, ...await readDependencies(dirname(path)) };
 }
 
+/** What says most comes first: exact versions, then a list, then a project's. */
 async function readDependencies(folder: string): Promise<Partial<Publication>> {
+  const lockfile_content = await readText(join(folder, "uv.lock"));
+  if (lockfile_content !== null) return { lockfile_content };
   const requirements = await readText(join(folder, "requirements.txt"));
   if (requirements !== null) return { requirements: requirementLines(requirements) };
   const pyproject = await readText(join(folder, "pyproject.toml"));

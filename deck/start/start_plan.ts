@@ -10,6 +10,7 @@ const DEMO = fileURLToPath(new URL("../../demo", import.meta.url));
 
 export interface StartPlan {
   readonly state: string;
+  readonly output: string;
   /** Named as they were given. */
   readonly roots: readonly string[];
   readonly plugins: readonly string[];
@@ -41,10 +42,11 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
   ];
   return {
     state,
+    output,
     roots,
     plugins,
     sentinelArgs: (address = options.listen) => [
-      ...["--state", state, ...database, ...consent],
+      ...["--state", state, "--output", output, ...database, ...consent],
       ...address === undefined ? [] : ["--listen", address],
       ...roots.flatMap((root) => ["--root", root]),
     ],

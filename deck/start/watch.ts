@@ -27,7 +27,7 @@ export async function watch(
       onStatus(status);
       progress.show(statusText(status));
       if (status.idle && !told) {
-        await tellSummary(io, options, client, progress, status);
+        await tellSummary(io, options, client, progress, withFolders(status, plan.output));
         if (options.once) return setExitCode(io, status);
         tellWatching(io, options, plan, progress);
         told = true;
@@ -64,6 +64,15 @@ async function tellSummary(
     ? [JSON.stringify({ status, failed: jobs, problems: files })]
     : ["", ...summaryLines(status, jobs, files, io.columns)];
   progress.above(lines, io.stdout.bind(io));
+}
+
+/** The one worker is ours, so we know where `parquet://output/` is. */
+function withFolders(status: Status, output: string): Status {
+  const topics = status.topics.map((topic) => ({
+    ...topic,
+    uri: topic.uri.replace(/^parquet:\/\/output(?=\/)/, output),
+  }));
+  return { ...status, topics };
 }
 
 function setExitCode(io: CliIo, status: Status): void {

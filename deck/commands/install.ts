@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import denoJson from "../../deno.json" with { type: "json" };
+import { CliError } from "../../protocol/exit_codes.ts";
+import type { CliIo } from "../../protocol/ports.ts";
+import { addCommand, print } from "./client.ts";
+
+interface InstallOptions {
+  readonly to?: string;
+  readonly json?: boolean;
+}
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+export function addInstall(program: Command, io: CliIo): void {
+  addCommand(program, "install", ["install", "install --to /usr/local/bin"])
+    .option("--to <dir>", "where it goes (default: ~/.local/bin)")
+    .option("--json", "print JSON")
+    .action((options: InstallOptions) => install(io, options));
+}
+
+async function install(io: CliIo, options: InstallOptions): Promise<void> {
+  const folder = resolve(io.cwd, options.to ?? join(homeOf(io), ".local", "bin"));
+  const path = join(folder, "casparian");
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(path, launcherScript(PROJECT, denoJson.tasks.casparian));
+    await Deno.chmod(path, 0o755);
+  } catch (error) {
+    throw new CliError(
+      `Cannot write ${path}: ${(error as Error).message}. Name another folder with --to`,
+    );
+  }
+  const onPath = (io.env("PATH") ?? "").split(":").includes(folder);
+  print(io, options, { path, on_path: onPath }, () => [
+    `installed ${path}`,
+    onPath
+      ? "try: casparian --help"
+      : `${folder} is not on your PATH yet: export PATH="${folder}:$PATH"`,
+  ]);
+}
+
+function homeOf(io: CliIo): string {
+  const home = io.env("HOME");
+  if (home) return home;
+  throw new CliError("Cannot tell where your programs are as HOME is not set: name it with --to");
+}
+
+/**
+ * A shell script that runs the task's command from any folder.
+ * @param task The command of deno.json's task `casparian`, with paths relative to the project.
+ */
+export function launcherScript(project: string, task: string): string {
+  const command = task.replace(/^deno run /, "").replace(/ casparian\.ts$/, "")
+    .replace("--allow-ffi=", `--allow-ffi="$PROJECT"/`);
+  return `#!/bin/sh
+# Written by \`casparian install\`: runs casparian from any folder. Remove it to uninstall.
+PROJECT='${project.replaceAll("'", `'\\''`)}'
+INIT_CWD=$PWD
+export INIT_CWD
+set -- run ${command} --config="$PROJECT"/deno.json "$PROJECT"/casparian.ts "$@"
+if command -v deno >/dev/null; then exec deno "$@"; fi
+exec npx -y deno@${"${CASPARIAN_DENO:-2}"} "$@"
+`;
+}
