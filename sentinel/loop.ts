@@ -23,6 +23,8 @@ const MESSAGES_MAX = 512;
 /** While messages never cease leases are still looked at this often. */
 const TICK_LATEST_MS = 4000;
 const STORE_RETRY_MS = 1000;
+/** Turns that commit begin this far apart at least, so that one fsync serves what comes meanwhile. */
+const TURN_MS_MIN = 3;
 
 export interface LoopParts {
   store: Store;
@@ -46,6 +48,7 @@ export class Loop {
   #extraSteps: Step[] = [];
   #tickedAtMs = 0;
   #wakeAtMs: number | null = null;
+  #committed = false;
   #stopping = false;
   #done: Promise<void> = Promise.resolve();
 
@@ -91,10 +94,19 @@ export class Loop {
 
   async #run(): Promise<void> {
     while (!this.#stopping) {
+      const startedMs = this.parts.clock.nowMs();
+      this.#committed = false;
       const busy = await this.#turn();
       if (this.#stopping) return;
+      if (this.#committed && !busy) await this.#gather(startedMs);
       await this.#wakeup.wait(busy ? 0 : this.#sleepMs(), this.parts.wire.readable());
     }
+  }
+
+  /** The first message after a pause is taken at once; what follows on its heels is taken together. */
+  async #gather(startedMs: number): Promise<void> {
+    const restMs = startedMs + TURN_MS_MIN - this.parts.clock.nowMs();
+    if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
   }
 
   /** @returns Whether there is more to do at once. */
@@ -179,6 +191,7 @@ export class Loop {
     for (;;) {
       try {
         const outcomes = await this.parts.store.commit(changes);
+        this.#committed = true;
         if (this.storeProblem !== null) this.parts.logger.log("info", "The store works again");
         this.storeProblem = null;
         if (changes.some(({ type }) => type === "fail" || type === "wake")) {

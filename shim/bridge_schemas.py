@@ -14,6 +14,9 @@ class PluginError(Exception):
     __module__ = "builtins"  # a traceback then calls it PluginError, without a module that nobody knows
 
 
+_FOR_PARQUET = {pa.time32("s"): pa.time32("ms"), pa.date64(): pa.date32()}
+
+
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema as it is sent: no metadata, all nullable, plain column types, names unique.
 
@@ -32,8 +35,13 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """Encodings of a type (dictionary, run-length, view) become the type that they encode.
 
-    A dictionary would be repeated in every frame, and may differ from one to the next.
+    A dictionary would be repeated in every frame, and may differ from one to the next. Times in seconds,
+    and dates in milliseconds, become what Parquet can hold: no value changes by that.
     """
+    if kind in _FOR_PARQUET:
+        return _FOR_PARQUET[kind]
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", kind.tz)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return plain_type(kind.value_type)
     if pa.types.is_string_view(kind):

@@ -14,8 +14,8 @@ export interface Job {
   readonly body: MessageBody<"dispatch">;
 }
 
-/** Jobs beyond those running, so that a slot never waits for the next DISPATCH. */
-const PREFETCH_MIN = 2;
+/** Jobs beyond those running, so that a slot never waits for the next DISPATCH: short ones need a few. */
+const QUEUED_PER_SLOT = 3;
 const FINISHING_PER_SLOT = 2;
 
 type Held = { job: Job; stage: "queued" | "running" | "finishing" };
@@ -45,7 +45,7 @@ export class JobSlots {
 
   /** @returns Whether there was room. */
   offer(job: Job): boolean {
-    const room = Math.max(PREFETCH_MIN, this.slots) + this.slots - this.#counts.running;
+    const room = this.slots * (1 + QUEUED_PER_SLOT) - this.#counts.running;
     if (this.#counts.queued >= room) return false;
     this.#held.set(job.id, { job, stage: "queued" });
     this.#counts.queued++;

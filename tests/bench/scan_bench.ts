@@ -6,6 +6,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { Observations } from "../../sentinel/scanner/observations.ts";
+import type { Row } from "./system.ts";
 import { Scanner } from "../../sentinel/scanner/scanner.ts";
 
 const FOLDERS = 500;
@@ -13,9 +14,21 @@ const FILES_PER_FOLDER = 100;
 const ROUNDS = 7;
 const OLD_S = 1_700_000_000;
 
-interface Row {
+interface Timing {
   ms: number;
   timesFind: number;
+}
+
+/** (e) As rows of the common table. */
+export async function scans(directory: string): Promise<Row[]> {
+  const { "find -printf": find, ...rest } = await measure(directory);
+  return Object.entries(rest).map(([what, { ms, timesFind }]) => ({
+    what: `(e) scan of 50,000 files: ${what}`,
+    value: ms,
+    unit: "ms",
+    ratio: timesFind,
+    floor: `find -printf: ${find!.ms} ms`,
+  }));
 }
 
 if (import.meta.main) {
@@ -29,11 +42,11 @@ if (import.meta.main) {
   }
 }
 
-async function measure(directory: string): Promise<Record<string, Row>> {
+async function measure(directory: string): Promise<Record<string, Timing>> {
   const root = `${directory}/root`;
   makeTree(root);
   const findMs = bestOf(await repeat(() => find(root)));
-  const row = (ms: number): Row => ({ ms: round(ms), timesFind: round(ms / findMs) });
+  const row = (ms: number): Timing => ({ ms: round(ms), timesFind: round(ms / findMs) });
   const database = openDatabase(`${directory}/store.db`);
   const first = await scanning(directory, database, async (scan) => ({ ms: await scan() }));
   const restarted = await scanning(directory, database, async (scan) => {

@@ -1,5 +1,6 @@
 /** From staged to promoted, and the sweeper that finishes what a crash left between the two. */
 import { dirname, join } from "node:path";
+import { syncDirectory } from "./directory_sync.ts";
 import { checkInside, isInside, stagingDirectory } from "./naming.ts";
 import { SinkError, type SweepCatalog, type SweepReport } from "./sink.ts";
 
@@ -81,7 +82,7 @@ async function renameStaged({ uri, staged }: { uri: string; staged: string }): P
   try {
     await Deno.rename(staged, uri);
   } catch (cause) {
-    if (await exists(uri)) return; // another worker was faster
+    if (cause instanceof Deno.errors.NotFound && await exists(uri)) return; // it was done before
     throw new SinkError(
       `Cannot promote ${uri} as its staged file must be at ${staged}: ${
         (cause as Error).message
@@ -90,12 +91,6 @@ async function renameStaged({ uri, staged }: { uri: string; staged: string }): P
       { cause, retryable: true },
     );
   }
-}
-
-/** A new name is on disk only once its folder is. */
-export async function syncDirectory(path: string): Promise<void> {
-  using directory = await Deno.open(path);
-  await directory.sync();
 }
 
 /** @returns Whether there was something to remove. */

@@ -1,6 +1,7 @@
 /** The file of one attempt while it is written; on any failure nothing of it stays behind. */
 import { dirname } from "node:path";
-import { removeIfThere, syncDirectory } from "./promote.ts";
+import { syncDirectory } from "./directory_sync.ts";
+import { removeIfThere } from "./promote.ts";
 import { SinkError } from "./sink.ts";
 
 export class StagedFile {
