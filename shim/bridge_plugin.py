@@ -37,7 +37,8 @@ class Plugin:
         handler = self._new_handler()
         context = Context(outputs)
         if hasattr(handler, "configure"):
-            handler.configure(context, self.manifest.get("config", {}) if job.config is None else job.config)
+            config = self.manifest.get("config", {}) if job.config is None else job.config
+            handler.configure(context, config)
         if hasattr(handler, "execute"):
             self._take(outputs, handler.execute(job.file_path))
         elif hasattr(handler, "consume"):

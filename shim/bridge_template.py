@@ -6,7 +6,8 @@ does not answer a ping is stuck and the worker kills it. The end of its input me
 gone: it kills all its children and exits. Children die with it in turn (PR_SET_PDEATHSIG).
 
     {"op":"fork","child":"c1","socket":"/run/b.sock","cwd":"/scratch","nested_pid":true}
-        → {"event":"forked","child":"c1","pid":7,"nested":true} or {"event":"fork_failed",…,"message":…}
+        → {"event":"forked","child":"c1","pid":7,"nested":true}
+          or {"event":"fork_failed","child":"c1","message":"why"}
     {"op":"cancel","child":"c1"}   SIGTERM: the job is asked to end by itself
     {"op":"kill","child":"c1"}     SIGKILL, to all it started
     {"op":"ping","n":1}            → {"event":"pong","n":1}

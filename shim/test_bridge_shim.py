@@ -10,10 +10,10 @@ import unittest
 
 def all_tests() -> unittest.TestSuite:
     folder = os.path.dirname(os.path.abspath(__file__))
-    names = sorted(name[:-3] for name in os.listdir(folder) if name.startswith("test_") and name.endswith(".py"))
-    return unittest.defaultTestLoader.loadTestsFromNames(
-        name for name in names if name != "test_bridge_shim"
-    )
+    files = [name for name in os.listdir(folder) if name.startswith("test_") and name.endswith(".py")]
+    modules = sorted(name.removesuffix(".py") for name in files)
+    modules.remove("test_bridge_shim")
+    return unittest.defaultTestLoader.loadTestsFromNames(modules)
 
 
 if __name__ == "__main__":

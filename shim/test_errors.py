@@ -104,7 +104,8 @@ class ErrorsTest(unittest.TestCase):
         self.assertIn("Odd", self.error(code))
 
     def test_a_connection_error_of_the_plugin_is_its_own(self):
-        self.assertIn("ConnectionRefusedError: no", self.error(handler('raise ConnectionRefusedError("no")')))
+        error = self.error(handler('raise ConnectionRefusedError("no")'))
+        self.assertIn("ConnectionRefusedError: no", error)
 
     def test_os_exit_and_a_crash_end_without_an_end_frame(self):
         for call, code, signal in (

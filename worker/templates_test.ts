@@ -417,6 +417,17 @@ Deno.test("a child that breaks the framing fails its job and is not used again",
     await linesOf(bench, jobOf(PID));
   }));
 
+// Goal: a worker is granted sockets by exact path, so numbers must come back when templates end.
+Deno.test("templates that come after others have ended use their folders", () =>
+  withBench({ templatesMax: 1 }, async (bench) => {
+    for (let n = 0; n < 4; n++) {
+      await linesOf(bench, jobOf(PID, { dataRoots: [`/${n}`] }));
+      await bench.started[n - 1]?.status;
+      const folders = [...Deno.readDirSync(bench.folder)].map(({ name }) => name);
+      assert.ok(folders.every((name) => name === "t0" || name === "t1"), `${folders}`);
+    }
+  }));
+
 Deno.test("a run folder whose path is too long for a socket is refused with the reason", () =>
   withBench({}, async ({ folder }) => {
     const long = new Templates({
