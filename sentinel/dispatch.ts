@@ -21,6 +21,8 @@ export function dispatchJson(
     size: job.size,
     mtime_ms: job.mtimeMs,
     file_id: job.fileKey,
+    // Of the whole root, so that one warm process can serve all of its folders.
+    data_roots: [job.rootDirectory],
     generation: job.generation,
   });
   return `${part.slice(0, -1)},${own.slice(1)}`;

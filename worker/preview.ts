@@ -2,12 +2,14 @@
 import { TOPIC_PATTERN } from "../protocol/ids.ts";
 import { firstRows } from "./arrow_json.ts";
 import type { BatchTarget } from "./plugin_stream.ts";
-import { ipcMessages, KIND } from "./sinks/arrow_ipc.ts";
-import { type Column, readColumns } from "./sinks/arrow_schema.ts";
+import { KIND } from "./sinks/arrow_ipc.ts";
+import { readColumns } from "./sinks/arrow_schema.ts";
+import { FrameCheck } from "./sinks/frame_check.ts";
 
 export interface TopicPreview {
   readonly topic: string;
-  readonly schema: Column[];
+  /** Types as pyarrow spells them. */
+  schema: { name: string; type: string; nullable: boolean }[];
   readonly rows: Record<string, unknown>[];
   row_count: number;
 }
@@ -17,6 +19,7 @@ const BATCH_ROWS = 0;
 
 export class Preview implements BatchTarget {
   readonly topics = new Map<string, TopicPreview>();
+  readonly #checks = new Map<string, FrameCheck>();
 
   /** @param allowed The topics that may be yielded to; any, if the plugin names none. */
   constructor(
@@ -29,17 +32,22 @@ export class Preview implements BatchTarget {
     return this.allowed?.includes(topic) ?? TOPIC_PATTERN.test(topic);
   }
 
+  /** @throws {SinkError} If a sink would not take it either. */
   async write(topic: string, ipcStream: Uint8Array<ArrayBuffer>): Promise<void> {
     const seen = this.#topic(topic);
-    for (const message of ipcMessages(ipcStream)) {
-      if (message.kind === KIND.schema && seen.schema.length === 0) {
-        seen.schema.push(...readColumns(message.header));
-      }
-      if (message.kind === KIND.batch) seen.row_count += message.header.i64(BATCH_ROWS);
+    for (const { kind, header } of this.#check(topic).accept(ipcStream)) {
+      if (kind === KIND.schema) seen.schema = columnsOf(readColumns(header));
+      if (kind === KIND.batch) seen.row_count += header.i64(BATCH_ROWS);
     }
     const missing = this.rowsMax - seen.rows.length;
     if (missing > 0) seen.rows.push(...rowsOrNone(ipcStream, missing));
     await Promise.resolve();
+  }
+
+  #check(topic: string): FrameCheck {
+    let check = this.#checks.get(topic);
+    if (!check) this.#checks.set(topic, check = new FrameCheck());
+    return check;
   }
 
   #topic(topic: string): TopicPreview {
@@ -47,6 +55,10 @@ export class Preview implements BatchTarget {
     if (!seen) this.topics.set(topic, seen = { topic, schema: [], rows: [], row_count: 0 });
     return seen;
   }
+}
+
+function columnsOf(columns: TopicPreview["schema"]): TopicPreview["schema"] {
+  return columns.map(({ name, type, nullable }) => ({ name, type, nullable }));
 }
 
 /** Arrow's JavaScript library lacks some types; a preview without rows still tells schema and count. */

@@ -132,10 +132,10 @@ Deno.test("jobs beyond the slots and the queue are rejected, and a free slot tak
   const play = new Play(1);
   play.welcome();
   const first = play.dispatch(1, 1);
-  for (const id of [2, 3, 4]) play.dispatch(id, 1);
+  for (const id of [2, 3, 4, 5]) play.dispatch(id, 1);
   assert.deepEqual(play.kinds(), ["run"]);
   const rejected = play.named("conclude");
-  assert.deepEqual(rejected.map(({ jobId, body }) => [jobId, body.status]), [[4, "REJECTED"]]);
+  assert.deepEqual(rejected.map(({ jobId, body }) => [jobId, body.status]), [[5, "REJECTED"]]);
   play.on({ type: "ran", job: first });
   assert.deepEqual(play.did.map((effect) => effect.type === "run" && effect.job.id), [1, 2]);
 });

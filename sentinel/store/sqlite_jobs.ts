@@ -328,6 +328,7 @@ function readyJob(row: ReadyRow): ReadyJob {
     priority: row.priority,
     fileVersionId: row.file_version_id,
     filePath: `${row.directory}/${path}`,
+    rootDirectory: row.directory,
     fileKey: createHash("sha256").update(`${row.root}\0${path}`).digest("hex"),
     contentHash: row.content_hash,
     size: row.size,

@@ -23,6 +23,8 @@ export interface ReadyJob {
   priority: number;
   fileVersionId: number;
   filePath: string;
+  /** The folder of its source root: what a plugin may read. */
+  rootDirectory: string;
   /** SHA-256 over root name, NUL and relative path: the file's name in lineage columns. */
   fileKey: string;
   contentHash: string;
