@@ -5,6 +5,8 @@ import type { Environments, PreparedEnvironment } from "./environments.ts";
 
 /** What an environment is made for. */
 export interface Needs {
+  /** A lockfile of the author's own, which then decides alone. */
+  readonly lockfile: string | undefined;
   readonly requirements: readonly string[];
   readonly python: string | undefined;
 }
@@ -22,7 +24,7 @@ export async function prepareFor(
   signal: AbortSignal,
 ): Promise<PreparedEnvironment> {
   const lockPath = join(stateDir, "locks", `${keyOf(needs)}.lock`);
-  const kept = upgrade ? undefined : await readIfThere(lockPath);
+  const kept = needs.lockfile ?? (upgrade ? undefined : await readIfThere(lockPath));
   const lockfileContent = kept ?? await lock(needs, environments, lockPath, onLine, signal);
   const pythonVersion = needs.python === undefined ? {} : { pythonVersion: needs.python };
   const request = { envHash: sha256(lockfileContent), lockfileContent, ...pythonVersion };

@@ -1,18 +1,20 @@
 /** `casparian run PLUGIN FILE…`: the author's loop. No server, nothing landed, nothing left behind. */
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import * as z from "zod";
 import { CliError, EXIT, UsageError } from "../protocol/exit_codes.ts";
 import { ManifestError, type PluginManifest, readManifest } from "../security/manifest_reader.ts";
+import { type PluginFile, readPluginFile } from "../security/plugin_file.ts";
 import { prepareFor } from "./author_environment.ts";
 import { STATE_DIR } from "./config.ts";
 import { EnvironmentError } from "./environment_error.ts";
+import { asJobFailure } from "./failures.ts";
 import { Environments, type PreparedEnvironment } from "./environments.ts";
 import type { PluginJob } from "./plugin_run.ts";
 import { Preview } from "./preview.ts";
 import { RunFolder } from "./run_folder.ts";
 import { errorLines, type FileReport, reportJson, reportLines } from "./run_report.ts";
 import { probeSandbox } from "./sandbox.ts";
-import { hashText } from "./source_file.ts";
+import { checkFile, hashText } from "./source_file.ts";
 import { sandboxedLaunch } from "./template_launch.ts";
 import { Templates } from "./templates.ts";
 import { tryPlugin } from "./trial.ts";
@@ -36,8 +38,7 @@ const Options = z.object({
 type Options = z.infer<typeof Options>;
 
 interface Plugin extends PluginManifest {
-  readonly path: string;
-  readonly source: string;
+  readonly file: PluginFile;
 }
 
 /**
@@ -73,15 +74,9 @@ export async function runPlugin(
 }
 
 async function readPlugin(path: string): Promise<Plugin> {
-  let source: string;
+  const file = await readPluginFile(path);
   try {
-    source = await Deno.readTextFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : `${cause}`;
-    throw new CliError(`Cannot read the plugin ${path}: ${reason}`, undefined, { cause });
-  }
-  try {
-    return { ...readManifest(source, basename(path)), path, source };
+    return { ...readManifest(file.source_code, file.file_name), file };
   } catch (cause) {
     if (!(cause instanceof ManifestError)) throw cause;
     throw new CliError(`Cannot run ${path}: ${cause.message}`, undefined, { cause });
@@ -105,10 +100,13 @@ async function runFiles(
     launch: sandboxedLaunch(sandbox, stateDir, () => environment.folders),
     folder: runDir,
   });
+  const dataRoots = await foldersOf(files.map((file) => resolve(io.cwd, file)));
+  const jobFor = (file: string) => jobOf(plugin, resolve(io.cwd, file), environment, dataRoots);
   let failed = 0;
   try {
+    await warmUp(plugins, jobFor(files[0]!), signal);
     for (const file of files) {
-      const job = jobOf(plugin, resolve(io.cwd, file), environment);
+      const job = jobFor(file);
       const report = await runFile(plugin, file, job, plugins, options, around, signal);
       if (signal.aborted) return EXIT.interrupted;
       if (report.error) failed++;
@@ -122,7 +120,7 @@ async function runFiles(
 }
 
 async function prepare(
-  { requirements, requiresPython, manifest }: Plugin,
+  { requirements, requiresPython, manifest, file }: Plugin,
   stateDir: string,
   { upgrade }: Options,
   { clock, environment, io }: Surroundings,
@@ -130,15 +128,43 @@ async function prepare(
 ): Promise<PreparedEnvironment> {
   const environments = new Environments({ stateDir, environment, nowMs: () => clock.nowMs() });
   const needs = {
-    requirements: requirements ?? DEFAULT_REQUIREMENTS,
-    python: manifest.python ?? requiresPython,
+    lockfile: file.lockfile_content,
+    requirements: requirements ?? file.requirements ?? DEFAULT_REQUIREMENTS,
+    python: manifest.python ?? requiresPython ?? file.python,
   };
   const onLine = (line: string) => io.stderr(line);
   return await prepareFor(needs, environments, stateDir, upgrade, onLine, signal);
 }
 
-function jobOf(plugin: Plugin, filePath: string, environment: PreparedEnvironment): PluginJob {
-  const { manifest, source } = plugin;
+/** Those that are there: what is wrong with the others is told file by file. */
+async function foldersOf(paths: readonly string[]): Promise<string[]> {
+  const folders = [...new Set(paths.map(dirname))];
+  const found = await Promise.all(
+    folders.map((folder) => Deno.stat(folder).then(() => [folder], () => [])),
+  );
+  return found.flat();
+}
+
+const NOTHING_TO_DO = "class Handler:\n    def execute(self, file_path):\n        return None\n";
+
+/** Python is started before the clock is: an author wants to know how fast the plugin is. */
+async function warmUp(plugins: Templates, job: PluginJob, signal: AbortSignal): Promise<void> {
+  const nothing = { ...job, artifactHash: "warm-up", pluginCode: NOTHING_TO_DO };
+  const preview = new Preview("", undefined, 0);
+  await tryPlugin({ plugins, job: nothing, preview, log: { add() {} }, signal });
+}
+
+function topicsOf({ manifest }: Plugin): string[] {
+  return [...new Set([manifest.topic, ...Object.keys(manifest.topics ?? {})])];
+}
+
+function jobOf(
+  plugin: Plugin,
+  filePath: string,
+  environment: PreparedEnvironment,
+  dataRoots: readonly string[],
+): PluginJob {
+  const { manifest, file: { source_code: source } } = plugin;
   return {
     jobId: 0,
     attempt: 0,
@@ -148,16 +174,16 @@ function jobOf(plugin: Plugin, filePath: string, environment: PreparedEnvironmen
     pluginCode: source,
     filePath,
     fileVersionId: 0,
-    topics: Object.keys(manifest.topics ?? {}),
+    topics: topicsOf(plugin),
     config: manifest.config,
     isolation: manifest.isolation,
-    dataRoots: [dirname(filePath)],
+    dataRoots,
     memoryBytes: manifest.memory_mb === undefined ? undefined : manifest.memory_mb * 1024 * 1024,
   };
 }
 
 async function runFile(
-  { manifest }: Plugin,
+  plugin: Plugin,
   file: string,
   job: PluginJob,
   plugins: Templates,
@@ -165,15 +191,19 @@ async function runFile(
   { clock, io }: Surroundings,
   signal: AbortSignal,
 ): Promise<FileReport> {
-  const allowed = manifest.topics === undefined ? undefined : Object.keys(manifest.topics);
-  const preview = new Preview(manifest.topic, allowed, rows);
+  const { manifest } = plugin;
+  const preview = new Preview(manifest.topic, topicsOf(plugin), rows);
   const timeoutS = timeout ?? manifest.timeout_s;
   const timeoutMs = timeoutS === undefined ? undefined : timeoutS * 1000;
   const log = {
     add: (level: number, text: string) => io.stderr(`${LOG_LEVELS[level] ?? ""}${text}`),
   };
   const startedMs = clock.nowMs();
-  const { counts, failure } = await tryPlugin({ plugins, job, preview, log, timeoutMs, signal });
+  const trial = { plugins, job, preview, log, timeoutMs, signal };
+  const { counts, failure } = await checkFile(job.filePath, {}).then(
+    () => tryPlugin(trial),
+    (error) => ({ counts: { rssKib: 0 }, failure: asJobFailure(error) }),
+  );
   const topics = [...preview.topics.values()];
   return {
     file,

@@ -21,7 +21,7 @@ export function reportLines(report: FileReport, columns: number): string[] {
 /** The traceback as the author's editor likes it: after the file it is about. */
 export function errorLines({ file, error }: FileReport): string[] {
   if (!error) return [];
-  return [`${file}: failed (${error.kind})`, ...indented(error.message)];
+  return [`${file}: failed`, ...indented(error.message)];
 }
 
 function topicLines(file: string, topic: TopicPreview, columns: number): string[] {

@@ -2,7 +2,7 @@
 import type { ControlClient } from "../../protocol/control.ts";
 import { CliError } from "../../protocol/exit_codes.ts";
 import type { Plugin } from "../../protocol/records.ts";
-import { readPluginFile } from "./plugin_file.ts";
+import { readPluginFile } from "../../security/plugin_file.ts";
 
 export interface Publishing {
   /** Lock the dependencies afresh. */

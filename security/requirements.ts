@@ -1,6 +1,6 @@
 /** Dependencies from the two files that Python projects keep them in. */
-import { CliError } from "../../protocol/exit_codes.ts";
-import { TomlReader } from "../../security/toml_reader.ts";
+import { CliError } from "../protocol/exit_codes.ts";
+import { TomlReader } from "./toml_reader.ts";
 
 /**
  * The requirements in a requirements.txt, without comments and hashes.
