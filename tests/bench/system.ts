@@ -61,14 +61,23 @@ export function query<Row>(state: string, sql: string): Row[] {
   }
 }
 
-/** Jobs done since `afterJob`, and the time from the first claim to the last commit. */
-export function jobsSince(state: string, afterJob: number): { jobs: number; seconds: number } {
-  const [row] = query<{ jobs: number; ms: number }>(
+export interface Work {
+  jobs: number;
+  /** From the first claim to the last commit. */
+  seconds: number;
+  /** From the first claim to the first commit: a cold process is started in it. */
+  startUpSeconds: number;
+}
+
+/** What was done since `afterJob`. */
+export function jobsSince(state: string, afterJob: number): Work {
+  const [row] = query<{ jobs: number; ms: number; startUpMs: number }>(
     state,
-    `SELECT count(*) AS jobs, max(finished_at_ms) - min(started_at_ms) AS ms
+    `SELECT count(*) AS jobs, max(finished_at_ms) - min(started_at_ms) AS ms,
+       min(finished_at_ms) - min(started_at_ms) AS startUpMs
      FROM job_attempts WHERE status = 'COMPLETED' AND job_id > ${afterJob}`,
   );
-  return { jobs: row!.jobs, seconds: row!.ms / 1000 };
+  return { jobs: row!.jobs, seconds: row!.ms / 1000, startUpSeconds: row!.startUpMs / 1000 };
 }
 
 export function lastJob(state: string): number {
