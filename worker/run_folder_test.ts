@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { RunFolder } from "./run_folder.ts";
+
+const logger = { log() {} };
+const LONG_AGO = new Date(Date.now() - 3_600_000);
+
+async function withParent(use: (parent: string) => Promise<void>): Promise<void> {
+  const parent = await Deno.makeTempDir();
+  try {
+    await use(parent);
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+}
+
+async function names(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder), ({ name }) => name)).sort();
+}
+
+/** What a worker that was killed leaves: its lock file, which nobody holds. */
+async function leaveDead(path: string): Promise<void> {
+  await Deno.mkdir(join(path, "scratch"), { recursive: true });
+  await Deno.writeTextFile(join(path, "worker.lock"), "");
+  await Deno.utime(path, LONG_AGO, LONG_AGO);
+}
+
+Deno.test("a run folder is for its user alone, and is gone afterwards", async () => {
+  await withParent(async (parent) => {
+    const folder = await RunFolder.open(join(parent, "a"), Date.now(), logger);
+    const { mode } = await Deno.stat(folder.path);
+    assert.equal(mode! & 0o777, 0o700);
+    await folder.close();
+    await folder.close();
+    assert.deepEqual(await names(parent), []);
+  });
+});
+
+Deno.test("dead workers' folders are removed, those of live ones and of others are not", async () => {
+  await withParent(async (parent) => {
+    const live = await RunFolder.open(join(parent, "live"), Date.now(), logger);
+    await Deno.utime(live.path, LONG_AGO, LONG_AGO);
+    await leaveDead(join(parent, "dead"));
+    await Deno.mkdir(join(parent, "no-worker"));
+    await Deno.utime(join(parent, "no-worker"), LONG_AGO, LONG_AGO);
+    await Deno.writeTextFile(join(parent, "sentinel.sock"), "");
+    const mine = await RunFolder.open(join(parent, "mine"), Date.now(), logger);
+    assert.deepEqual(await names(parent), ["live", "mine", "no-worker", "sentinel.sock"]);
+    await mine.close();
+    await live.close();
+  });
+});
