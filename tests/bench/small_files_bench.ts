@@ -12,6 +12,7 @@ import {
   round,
   type Row,
   startOnce,
+  type Work,
 } from "./system.ts";
 
 const FILES = 2000;
