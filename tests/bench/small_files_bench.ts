@@ -56,11 +56,12 @@ export async function smallFiles(directory: string): Promise<Row[]> {
   return [
     {
       what: "(a) small files",
-      value: round(shared, 0),
+      value: round(rate(shared), 0),
       unit: "files/s",
-      ratio: round(shared / loop),
+      ratio: round(rate(shared) / loop),
       floor,
     },
+    { what: "(a) start-up before the first commit", value: shared.startUpSeconds, unit: "s" },
     {
       what: "(a) small files, isolation job",
       value: round(rate(isolated), 0),
