@@ -213,7 +213,7 @@ export class RootScan {
       seen: this.#view.seen - (running?.seenBefore ?? this.#view.seen),
       deleted: this.#view.deleted - (running?.deletedBefore ?? this.#view.deleted),
       refused: running?.refused ?? 0,
-      durationMs: nowMs - (running?.startedMs ?? nowMs),
+      durationMs: Math.round(nowMs - (running?.startedMs ?? nowMs)),
       problem,
     };
   }
