@@ -100,3 +100,15 @@ function importsOf(path: string, text: string): string[] {
   );
   return specifiers.map((specifier) => targetOf(placeOf(path), specifier)!);
 }
+
+Deno.test("the tree is formatted and keeps our lint rules: import direction, pure core, SQL in stores", async () => {
+  for (const args of [["fmt", "--check"], ["lint"]]) {
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: new URL("../../", import.meta.url),
+      env: { NO_COLOR: "1" },
+      stdout: "null",
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+  }
+});
