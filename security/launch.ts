@@ -8,6 +8,9 @@ import { readProgramOptions } from "./program_options.ts";
 /** First argument of a casparian.ts that has its permissions already. */
 export const IN_PLACE = "--in-place";
 
+/** A supervisor mostly waits: it saves 5 MB of 35 at no cost that could be measured. */
+const SMALL_HEAP = "--v8-flags=--max-semi-space-size=1,--optimize-for-size";
+
 const CASPARIAN = fileURLToPath(new URL("../casparian.ts", import.meta.url));
 const PROJECT = dirname(CASPARIAN);
 
@@ -30,7 +33,8 @@ export function launchArguments(program: Program, args: readonly string[], cwd: 
     storedRoots: program === "sentinel" ? readStoredRoots(state) : [],
   });
   const config = `--config=${join(PROJECT, "deno.json")}`;
-  return ["run", "--quiet", config, ...flags, CASPARIAN, IN_PLACE, program, ...allArgs];
+  const memory = program === "start" ? [SMALL_HEAP] : [];
+  return ["run", "--quiet", ...memory, config, ...flags, CASPARIAN, IN_PLACE, program, ...allArgs];
 }
 
 function userPrograms(cwd: string): string {
