@@ -2,7 +2,12 @@
 import { decode, encode, encodeJson } from "../protocol/codec.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { FRAME_BYTES_MAX } from "../protocol/ids.ts";
-import type { Message, MessageBody, MessageName } from "../protocol/messages.ts";
+import {
+  type Message,
+  type MessageBody,
+  type MessageName,
+  MESSAGES,
+} from "../protocol/messages.ts";
 import type { Clock } from "../protocol/ports.ts";
 import { type SendResult, ZmqContext, type ZmqSocket } from "../protocol/zeromq.ts";
 import type { EventTopic, Peer } from "./core/step.ts";
@@ -76,13 +81,17 @@ export class Wire {
     });
   }
 
-  /** @throws {RangeError} If the body is over its message's bound. */
+  /**
+   * An ERR goes out at most once a second to each peer; what is over that is dropped as if it were sent.
+   * @throws {RangeError} If the body is over its message's bound.
+   */
   send<N extends MessageName>(
     peer: Peer,
     name: N,
     jobId: number,
     body: MessageBody<N>,
   ): SendResult {
+    if (name === "err" && !this.#mayErr(peer)) return "sent";
     return this.#router.send([Uint8Array.fromHex(peer), ...encode(name, jobId, body)]);
   }
 
@@ -100,15 +109,20 @@ export class Wire {
     return this.#context.close();
   }
 
-  #refuse(peer: Peer, header: Uint8Array | undefined, error: ProtocolError): void {
+  #refuse(peer: Peer, header: Uint8Array | undefined, { message }: ProtocolError): void {
     this.refused++;
+    // An ERR is never answered, or two broken peers talk for ever.
+    if (header?.[1] !== MESSAGES.err.opcode) this.send(peer, "err", 0, { message });
+  }
+
+  #mayErr(peer: Peer): boolean {
     const nowMs = this.clock.nowMs();
-    const isErr = header?.[1] === 6; // an ERR is never answered, or two broken peers talk for ever
-    if (isErr || nowMs - (this.#erredAtMs.get(peer) ?? -ERR_INTERVAL_MS) < ERR_INTERVAL_MS) return;
+    const last = this.#erredAtMs.get(peer);
+    if (last !== undefined && nowMs - last < ERR_INTERVAL_MS) return false;
     if (this.#erredAtMs.size >= ERR_PEERS_MAX) {
       this.#erredAtMs.delete(this.#erredAtMs.keys().next().value!);
     }
     this.#erredAtMs.set(peer, nowMs);
-    this.send(peer, "err", 0, { message: error.message });
+    return true;
   }
 }
