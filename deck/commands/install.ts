@@ -11,6 +11,7 @@ interface InstallOptions {
   readonly json?: boolean;
 }
 
+const SIGNATURE = "Written by `casparian install`";
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 export function addInstall(program: Command, io: CliIo): void {
@@ -23,6 +24,7 @@ export function addInstall(program: Command, io: CliIo): void {
 async function install(io: CliIo, options: InstallOptions): Promise<void> {
   const folder = resolve(io.cwd, options.to ?? join(homeOf(io), ".local", "bin"));
   const path = join(folder, "casparian");
+  await refuseForeign(path);
   try {
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(path, launcherScript(PROJECT, denoJson.tasks.casparian));
@@ -41,6 +43,15 @@ async function install(io: CliIo, options: InstallOptions): Promise<void> {
   ]);
 }
 
+/** Another program of that name is not ours to replace. */
+async function refuseForeign(path: string): Promise<void> {
+  const text = await Deno.readTextFile(path).catch(() => null);
+  if (text === null || text.includes(SIGNATURE)) return;
+  throw new CliError(
+    `Cannot install ${path} as another program of that name is there: remove it, or use --to`,
+  );
+}
+
 function homeOf(io: CliIo): string {
   const home = io.env("HOME");
   if (home) return home;
@@ -55,12 +66,12 @@ export function launcherScript(project: string, task: string): string {
   const command = task.replace(/^deno run /, "").replace(/ casparian\.ts$/, "")
     .replace("--allow-ffi=", `--allow-ffi="$PROJECT"/`);
   return `#!/bin/sh
-# Written by \`casparian install\`: runs casparian from any folder. Remove it to uninstall.
+# ${SIGNATURE}: runs casparian from any folder. Remove it to uninstall.
 PROJECT='${project.replaceAll("'", `'\\''`)}'
 INIT_CWD=$PWD
 export INIT_CWD
 set -- run ${command} --config="$PROJECT"/deno.json "$PROJECT"/casparian.ts "$@"
 if command -v deno >/dev/null; then exec deno "$@"; fi
-exec npx -y deno@${"${CASPARIAN_DENO:-2}"} "$@"
+exec npx -y deno@${Deno.version.deno} "$@"
 `;
 }
