@@ -121,11 +121,13 @@ export class Cluster {
   tick(nowMs: number): Step[] {
     const steps: Step[] = [];
     for (const { worker, lease } of this.#leases.values()) {
-      const cancelled = lease.cancelBeforeMs !== null && lease.cancelBeforeMs < nowMs;
-      if (cancelled || lease.untilMs < nowMs) steps.push(lostLease(this, worker, lease, nowMs));
+      const disobeyed = lease.cancelBeforeMs !== null && lease.cancelBeforeMs < nowMs;
+      if (disobeyed || lease.untilMs < nowMs || isSilent(worker, nowMs)) {
+        steps.push(lostLease(this, worker, lease, nowMs));
+      }
     }
     for (const worker of this.#workers.values()) {
-      if (nowMs - worker.lastSeenMs > LEASE_MS) steps.push(this.#lost(worker, nowMs));
+      if (isSilent(worker, nowMs)) steps.push(this.#lost(worker, nowMs));
     }
     if (nowMs >= this.#heartbeatAtMs) {
       this.#heartbeatAtMs = nowMs + HEARTBEAT_MS;
@@ -188,7 +190,8 @@ export class Cluster {
         return [];
       });
     });
-    for (const { worker, envHash } of [...preparations, ...this.publishing.preparations(workers)]) {
+    for (const { worker, envHash } of preparations) steps.push(this.#prepare(worker, envHash));
+    for (const { worker, envHash } of this.publishing.preparations(workers)) {
       steps.push(this.#prepare(worker, envHash));
     }
     return [...steps, ...this.publishing.plan(workers)];
@@ -228,7 +231,9 @@ export class Cluster {
     return this.#leases.get(jobId);
   }
 
+  /** A job that the store queued anew has one lease, the latest: the one before holds no slot. */
   addLease(worker: Worker, lease: Lease, counted = false): void {
+    this.removeLease(lease.jobId);
     worker.leases.set(lease.jobId, lease);
     this.#leases.set(lease.jobId, { worker, lease });
     const lane = this.lanes.get(lease.pluginId);
@@ -343,6 +348,10 @@ export class Cluster {
   #heartbeats(): Effect[] {
     return [...this.#peers.keys()].map((peer) => alive(peer));
   }
+}
+
+function isSilent(worker: Worker, nowMs: number): boolean {
+  return nowMs - worker.lastSeenMs > LEASE_MS;
 }
 
 function alive(peer: Peer): Effect {

@@ -15,6 +15,11 @@ import { has, type Lease, noteJobMs, type Worker } from "./worker.ts";
 /** After a REJECTED the worker gets nothing for this long: it is at its limit, not we at fault. */
 const FULL_MS = 200;
 
+/** Queued again at once, counted as nothing. */
+const AGAIN: Verdict = { countsAs: "nothing", next: { state: "QUEUED", notBeforeMs: 0 } };
+
+type Decision = Pick<Verdict, "countsAs"> & { next: Verdict["next"] | { state: "CANCELLED" } };
+
 export function concluded(
   cluster: Cluster,
   worker: Worker,
@@ -42,15 +47,7 @@ export function concluded(
       return [aborted(cluster, worker, lease, end)];
     case "REJECTED":
       worker.fullUntilMs = nowMs + FULL_MS;
-      return [step({
-        type: "fail",
-        ...end,
-        status: "REJECTED",
-        errorKind: null,
-        message: null,
-        countsAs: "nothing",
-        next: { state: "QUEUED", notBeforeMs: 0 },
-      }, () => requeued(cluster, lease))];
+      return [rejected(cluster, lease, end)];
   }
 }
 
@@ -59,10 +56,10 @@ export function lostLease(cluster: Cluster, worker: Worker, lease: Lease, nowMs:
   cluster.removeLease(lease.jobId);
   const cancelled = lease.cancelBeforeMs !== null;
   const { workerId } = worker;
-  const decided: Pick<Verdict, "countsAs"> & { next: Verdict["next"] | { state: "CANCELLED" } } =
-    cancelled
-      ? { countsAs: "nothing", next: { state: "CANCELLED" } }
-      : verdict("worker_lost", lease, 0, true, nowMs, cluster.jitter());
+  const { countsAs, next } = unlessCancelled(
+    lease,
+    verdict("worker_lost", lease, 0, true, nowMs, cluster.jitter()),
+  );
   const message = `Worker ${workerId} was lost while it ran this job`;
   return step({
     type: "fail",
@@ -73,12 +70,13 @@ export function lostLease(cluster: Cluster, worker: Worker, lease: Lease, nowMs:
     metrics: {},
     status: "LOST",
     errorKind: cancelled ? "aborted" : "worker_lost",
-    message: decided.next.state === "FAILED"
+    message: next.state === "FAILED"
       ? `${message}, as ${lease.lostWorkers} others before it: the file may end its workers`
       : message,
-    ...decided,
+    countsAs,
+    next,
   }, () => [
-    ...requeued(cluster, lease),
+    ...moved(cluster, lease, next.state),
     { type: "note", message, fields: { job: lease.jobId, attempt: lease.attempt } },
   ]);
 }
@@ -130,27 +128,40 @@ function failed(
 ): Step {
   const errorKind = body.error_kind ?? "plugin";
   const retries = cluster.plugin(lease.pluginId)?.retries ?? 0;
-  const { countsAs, next } = verdict(
-    errorKind,
+  const retryable = body.retryable ?? true;
+  const { countsAs, next } = unlessCancelled(
     lease,
-    retries,
-    body.retryable ?? true,
-    end.nowMs,
-    cluster.jitter(),
+    verdict(errorKind, lease, retries, retryable, end.nowMs, cluster.jitter()),
   );
   const message = body.error_message ?? "The worker gave no reason";
   return step({ type: "fail", ...end, status: "FAILED", errorKind, message, countsAs, next }, (
     { applied },
   ) => [
     ...ack(worker, end, applied, applied ? "noted" : "late: the job was taken back"),
-    ...(next.state === "QUEUED" ? requeued(cluster, lease) : [jobEvent("FAILED", lease)]),
+    ...moved(cluster, lease, next.state),
     ...(errorKind === "file_changed" ? [rescan(lease)] : []),
   ]);
+}
+
+/** The worker had no room: not the job's fault, so it is counted as nothing. */
+function rejected(cluster: Cluster, lease: Lease, end: AttemptEnd): Step {
+  const cancelled = lease.cancelBeforeMs !== null;
+  const { next } = unlessCancelled(lease, AGAIN);
+  return step({
+    type: "fail",
+    ...end,
+    status: "REJECTED",
+    errorKind: cancelled ? "aborted" : null,
+    message: cancelled ? "Cancelled by an operator" : null,
+    countsAs: "nothing",
+    next,
+  }, () => moved(cluster, lease, next.state));
 }
 
 /** By an operator's wish the job is CANCELLED; a worker that drains gives it back. */
 function aborted(cluster: Cluster, worker: Worker, lease: Lease, end: AttemptEnd): Step {
   const cancelled = lease.cancelBeforeMs !== null;
+  const { next } = unlessCancelled(lease, AGAIN);
   return step({
     type: "fail",
     ...end,
@@ -158,10 +169,10 @@ function aborted(cluster: Cluster, worker: Worker, lease: Lease, end: AttemptEnd
     errorKind: cancelled ? "aborted" : null,
     message: cancelled ? "Cancelled by an operator" : null,
     countsAs: "nothing",
-    next: cancelled ? { state: "CANCELLED" } : { state: "QUEUED", notBeforeMs: 0 },
+    next,
   }, ({ applied }) => [
     ...ack(worker, end, applied, applied ? "noted" : "late"),
-    ...(cancelled ? [jobEvent("CANCELLED", lease)] : requeued(cluster, lease)),
+    ...moved(cluster, lease, next.state),
   ]);
 }
 
@@ -201,9 +212,16 @@ function ack(
   return [{ type: "send", peer: worker.peer, name: "ack", jobId, body }];
 }
 
-function requeued(cluster: Cluster, lease: Lease): Effect[] {
-  cluster.lanes.refresh(lease.pluginId);
-  return [jobEvent("QUEUED", lease)];
+/** What an operator cancelled stays cancelled, however its attempt ends but for a failure or success. */
+function unlessCancelled(lease: Lease, decided: Verdict): Decision {
+  return lease.cancelBeforeMs !== null && decided.next.state === "QUEUED"
+    ? { countsAs: "nothing", next: { state: "CANCELLED" } }
+    : decided;
+}
+
+function moved(cluster: Cluster, lease: Lease, state: Decision["next"]["state"]): Effect[] {
+  if (state === "QUEUED") cluster.lanes.refresh(lease.pluginId);
+  return [jobEvent(state, lease)];
 }
 
 function rescan(lease: Lease): Effect {

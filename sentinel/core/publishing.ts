@@ -74,7 +74,7 @@ export class Publishing {
       ) ?? [];
     if (key === undefined) return [];
     this.#resolving.delete(key);
-    const waiting = this.#plugins.filter((plugin) =>
+    const waiting = this.#take((plugin) =>
       plugin.status === "PENDING" && requirementsKey(plugin) === key
     );
     const { lockfile_content: lockfile } = body;
@@ -114,9 +114,12 @@ export class Publishing {
     }
   }
 
-  /** Those that waited for this environment; they are decided now, so they wait no longer. */
   #takeStaging(envHash: string): PluginRow[] {
-    const waits = (plugin: PluginRow) => plugin.status === "STAGING" && plugin.envHash === envHash;
+    return this.#take((plugin) => plugin.status === "STAGING" && plugin.envHash === envHash);
+  }
+
+  /** They are decided now, so they wait no longer: the plan of this very turn must not ask again. */
+  #take(waits: (plugin: PluginRow) => boolean): PluginRow[] {
     const taken = this.#plugins.filter(waits);
     this.#plugins = this.#plugins.filter((plugin) => !waits(plugin));
     return taken;

@@ -42,8 +42,10 @@ export function plan(
     const lane = open.reduce((best, lane) => goesFirst(lane, best) ? lane : best);
     const worker = pickWorker(credit, lane.plugin.envHash);
     if (!worker) {
-      const builder = pickBuilder(credit, lane.plugin.envHash, nowMs);
-      if (builder) result.preparations.push({ worker: builder, envHash: lane.plugin.envHash });
+      const { envHash } = lane.plugin;
+      const asked = result.preparations.some((preparation) => preparation.envHash === envHash);
+      const builder = asked ? null : pickBuilder(credit, envHash, nowMs);
+      if (builder) result.preparations.push({ worker: builder, envHash });
       open.splice(open.indexOf(lane), 1);
       continue;
     }
