@@ -21,7 +21,8 @@ function command(args: readonly string[], cwd: string, stdin: "null" | "piped" =
     stdout: "piped",
     stderr: "piped",
     clearEnv: true,
-    env: { ...environment, NO_COLOR: "1" },
+    // `deno task` keeps an INIT_CWD that it finds, as under `deno task test`.
+    env: { ...environment, INIT_CWD: cwd, NO_COLOR: "1" },
   });
 }
 
