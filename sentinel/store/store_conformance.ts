@@ -5,10 +5,16 @@ import type { NewPlugin, ReadyJob, Store } from "./store.ts";
 
 type Open = () => Store;
 
-class StoreWorld {
+/** A store with one root, and the few moves that its tests are made of. */
+export class StoreWorld {
   rootId = 0;
   nowMs = 1000;
   constructor(readonly store: Store) {}
+
+  async start(): Promise<void> {
+    const root = { name: "in", directory: "/in", settleMs: 0, pollMs: 1 };
+    this.rootId = await this.store.addRoot(root);
+  }
 
   async publish(version: string, over: Partial<NewPlugin> = {}): Promise<number> {
     const { pluginId, fresh } = await this.store.addPlugin(newPlugin(version, over));
@@ -115,8 +121,7 @@ export function storeConformance(name: string, open: Open): void {
     Deno.test(`${name}: ${behaviour}`, async () => {
       const world = new StoreWorld(open());
       try {
-        const root = { name: "in", directory: "/in", settleMs: 0, pollMs: 1 };
-        world.rootId = await world.store.addRoot(root);
+        await world.start();
         await work(world);
       } finally {
         await world.store.close();
