@@ -35,6 +35,11 @@ export interface LoopParts {
   logger: Logger;
   /** Takes what no worker sends: CALL and DEPLOY. Resolves when the answer needs the loop no more. */
   onClient(peer: Peer, message: MessageOf<"call"> | MessageOf<"deploy">): Promise<void>;
+  /**
+   * The loop has ended, as what it had decided could be neither stored nor taken back: a restart reads
+   * the store again, and workers say again what was not answered.
+   */
+  onFailure?(error: Error): void;
   /** A worker found a file changed: look at it soon. */
   onRescan(filePath: string): void;
 }
@@ -60,7 +65,7 @@ export class Loop {
     await this.#reloadPlugins();
     cluster.restore(await store.runningJobs(), clock.nowMs());
     this.#wakeAtMs = await store.nextWakeMs();
-    this.#done = this.#run();
+    this.#done = this.#run().catch((error) => this.parts.onFailure?.(error));
   }
 
   /** Resolves after the turn that runs now. Safe to call twice. */

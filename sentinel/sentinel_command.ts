@@ -114,6 +114,7 @@ async function build(
     intake,
     clock,
     logger,
+    onFailure: fail,
     onRescan: (filePath) => roots.rescan(filePath),
     onClient: (peer, message) => answerClient(control, wire, loop, peer, message),
   });
