@@ -51,7 +51,8 @@ const ACCEPTED = `SELECT j.file_id, j.plugin_name, a.generation FROM job_attempt
     AND a.status = 'COMPLETED'`;
 const RETIRED_OF_FILE = `SELECT uri FROM outputs
   WHERE file_id = :fileId AND plugin_name = :pluginName AND state = 'RETIRED'
-    AND (generation < :generation OR job_id = :jobId)`;
+    AND (generation < :generation OR job_id = :jobId)
+  ORDER BY id DESC LIMIT 1000`; // the older ones went long ago, and an ACK must fit its bound
 const RENEW = `UPDATE processing_jobs SET lease_until_ms = :leaseUntilMs
   WHERE worker_id = :workerId AND state = 'RUNNING'`;
 const LOG_LINE = `INSERT INTO job_logs (job_id, attempt, ts_ms, level, text)
