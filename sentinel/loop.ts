@@ -9,7 +9,8 @@
  */
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Clock, Logger } from "../protocol/ports.ts";
-import { Cluster, HEARTBEAT_MS, LANE_JOBS_MAX, LEASE_MS } from "./core/cluster.ts";
+import { Cluster, HEARTBEAT_MS, LEASE_MS } from "./core/cluster.ts";
+import { LANE_JOBS_MAX } from "./core/lanes.ts";
 import { activePlugin } from "./core/plugin.ts";
 import { type Effect, effectsOf, type Peer, type Step, step } from "./core/step.ts";
 import { dispatchJson } from "./dispatch.ts";

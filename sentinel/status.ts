@@ -1,6 +1,7 @@
 /** `system.status`: the numbers of the store, and why nothing moves, in words. */
 import type { Result } from "../protocol/control.ts";
 import type { Cluster } from "./core/cluster.ts";
+import { defaultSink } from "./core/plugin.ts";
 import type { Intake } from "./intake.ts";
 import type { Loop } from "./loop.ts";
 import type { Roots } from "./roots.ts";
@@ -37,7 +38,7 @@ export async function systemStatus(parts: StatusParts): Promise<Result<"system.s
     }),
     topics: counts.topics.map((topic) => ({
       ...topic,
-      uri: settings.get(topic.topic)?.uri ?? `parquet://output/${topic.topic}`,
+      uri: settings.get(topic.topic)?.uri ?? defaultSink(topic.topic).uri,
     })),
     files,
     file_problems: problems,

@@ -19,6 +19,8 @@ const ERR_INTERVAL_MS = 1000;
 /** Peers whose last ERR is remembered; beyond, the oldest is forgotten. */
 const ERR_PEERS_MAX = 1000;
 
+const encoder = new TextEncoder();
+
 export interface Received {
   peer: Peer;
   message: Message;
@@ -101,7 +103,6 @@ export class Wire {
   }
 
   publish(topic: EventTopic, event: Readonly<Record<string, unknown>>): void {
-    const encoder = new TextEncoder();
     this.#events.send([encoder.encode(topic), encoder.encode(JSON.stringify(event))]);
   }
 

@@ -13,7 +13,7 @@ import type { MessageBody, MessageOf } from "../../protocol/messages.ts";
 import { FEATURES, type Message } from "../../protocol/messages.ts";
 import type { RunningJob } from "../store/store.ts";
 import { concluded, lostLease } from "./conclusions.ts";
-import { LANE_JOBS_MAX, Lanes } from "./lanes.ts";
+import { Lanes } from "./lanes.ts";
 import type { ActivePlugin } from "./plugin.ts";
 import { Publishing } from "./publishing.ts";
 import { plan } from "./scheduler.ts";
@@ -371,5 +371,3 @@ export function jobEvent(
   const { jobId: job_id, attempt, pluginName: plugin } = lease;
   return { type: "event", topic: "job", event: { job_id, attempt, plugin, state, ...more } };
 }
-
-export { LANE_JOBS_MAX };
