@@ -56,6 +56,8 @@ export class Session {
   #progress: Progress = [];
   #errAtMs = -Infinity;
   #promoting = 0;
+  /** Older attempts whose processes are being killed: they hold no slot, but still have a stage. */
+  readonly #superseded = new Set<Job>();
   #drain: { killAtMs: number; endAtMs: number } | undefined;
   #finished = false;
 
@@ -259,7 +261,10 @@ export class Session {
     if (receipt) this.#do({ type: "discard", staged: receipt.staged });
     const older = this.#slots.get(job.id);
     if (!older) return;
-    if (!this.#slots.isQueued(older)) this.#do({ type: "kill", job: older, cause: "superseded" });
+    if (!this.#slots.isQueued(older)) {
+      this.#superseded.add(older);
+      this.#do({ type: "kill", job: older, cause: "superseded" });
+    }
     this.#slots.remove(older);
   }
 
@@ -279,9 +284,8 @@ export class Session {
   }
 
   #onEnded(job: Job, receipt: Receipt): void {
-    const superseded = this.#slots.get(job.id) !== job;
     this.#slots.remove(job);
-    if (superseded) {
+    if (this.#superseded.delete(job)) {
       this.#do({ type: "discard", staged: receipt.staged });
     } else {
       this.#outbox.add(receipt);
@@ -375,7 +379,7 @@ export class Session {
       drain.killAtMs = Infinity;
       for (const job of this.#slots.active()) this.#do({ type: "kill", job, cause: "drained" });
     }
-    if (this.#slots.size > 0) return;
+    if (this.#slots.size + this.#superseded.size > 0) return;
     if (drain.endAtMs === Infinity) drain.endAtMs = this.#nowMs + FAREWELL_MS;
     const quiet = this.#outbox.size + this.#catalog.unreported + this.#promoting === 0;
     if (!quiet && this.#nowMs < drain.endAtMs) return;

@@ -351,6 +351,19 @@ Deno.test("a drain kills what is still running at its limit, and a second one sh
   assert.equal(play.kinds().at(-1), "finished");
 });
 
+Deno.test("a drain waits for an older attempt that is being killed, and discards its stage", () => {
+  const play = new Play();
+  play.welcome();
+  const older = play.dispatch(1, 1);
+  const newer = play.dispatch(1, 2);
+  play.on({ type: "drain", limitMs: 30_000 });
+  play.succeed(newer);
+  play.receive("ack", { success: false, message: "late", attempt: 2 }, 1);
+  assert.ok(!play.kinds().includes("finished"));
+  play.succeed(older);
+  assert.deepEqual(play.kinds().slice(-2), ["discard", "finished"]);
+});
+
 Deno.test("an idle worker's drain ends at once", () => {
   const play = new Play();
   play.on({ type: "drain", limitMs: 30_000 });

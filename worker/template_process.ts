@@ -55,6 +55,8 @@ export class TemplateProcess {
   readonly #ready = Promise.withResolvers<void>();
   readonly #exits = new Map<string, PromiseWithResolvers<ChildExit | undefined>>();
   readonly #pings = new Map<number, ReturnType<typeof setTimeout>>();
+  /** Scratch folders that are being made or removed: two at work in one tree make each other fail. */
+  readonly #scratchWork = new Set<Promise<void>>();
   #pingCount = 0;
   #reason: string | undefined;
   #stderr = "";
@@ -69,6 +71,7 @@ export class TemplateProcess {
       socketsDir: dirname(socket),
       scratchDir: `${folder}/scratch`,
     };
+    await removeFolder(folder); // a child that died late may have left something of the one before
     for (const made of [folder, place.socketsDir, place.scratchDir]) {
       await Deno.mkdir(made, { mode: 0o700 });
     }
@@ -80,7 +83,7 @@ export class TemplateProcess {
       return template;
     } catch (cause) {
       server.close();
-      await Deno.remove(folder, { recursive: true }).catch(() => {});
+      await removeFolder(folder);
       if (cause instanceof TemplateError) throw cause;
       throw new TemplateError(`Cannot start Python at ${interpreterPath}: ${cause}`, { cause });
     }
@@ -107,7 +110,7 @@ export class TemplateProcess {
     const cwd = `${this.place.scratchDir}/${name}`;
     const exited = Promise.withResolvers<ChildExit | undefined>();
     try {
-      await Deno.mkdir(cwd, { mode: 0o700 });
+      await this.#onScratch(Deno.mkdir(cwd, { mode: 0o700 }));
       if (this.isGone) throw new Error("its template has ended");
       this.#exits.set(name, exited);
       const connected = this.server.expect(name);
@@ -153,7 +156,8 @@ export class TemplateProcess {
     for (const child of [...this.#exits.keys()]) this.#release(child, undefined);
     for (const timer of this.#pings.values()) clearTimeout(timer);
     this.server.close();
-    await Deno.remove(this.options.folder, { recursive: true }).catch(() => {});
+    await Promise.allSettled(this.#scratchWork);
+    await removeFolder(this.options.folder);
     return reason;
   }
 
@@ -214,7 +218,13 @@ export class TemplateProcess {
     this.#exits.get(child)?.resolve(exit);
     this.#exits.delete(child);
     this.server.forget(child, new Error("it ended before it connected\n" + (exit?.output ?? "")));
-    Deno.remove(`${this.place.scratchDir}/${child}`, { recursive: true }).catch(() => {});
+    this.#onScratch(removeFolder(`${this.place.scratchDir}/${child}`));
+  }
+
+  #onScratch(work: Promise<void>): Promise<void> {
+    this.#scratchWork.add(work);
+    work.catch(() => {}).then(() => this.#scratchWork.delete(work));
+    return work;
   }
 
   #tell(command: Record<string, unknown>): void {
@@ -244,6 +254,10 @@ export class TemplateProcess {
       // ended by itself a moment ago
     }
   }
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
 }
 
 function exitOf(answer: object): ChildExit {
