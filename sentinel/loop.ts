@@ -25,7 +25,7 @@ const MESSAGES_MAX = 512;
 const TICK_LATEST_MS = 4000;
 const STORE_RETRY_MS = 1000;
 /** Turns that commit begin this far apart at least, so that one fsync serves what comes meanwhile. */
-const TURN_MS_MIN = 3;
+const TURN_MS_MIN = 10;
 
 export interface LoopParts {
   store: Store;

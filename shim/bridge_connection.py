@@ -59,14 +59,23 @@ class Connection:
     def __init__(self, path: str, cancellation: Cancellation):
         self._cancellation = cancellation
         self._lock = threading.Lock()
+        self._held = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         # A process that the plugin forks must neither write frames nor keep the connection open.
         os.register_at_fork(after_in_child=self._socket.close)
 
-    def send(self, *parts):
-        """Sends these buffers one behind the other; blocks while the worker does not read."""
+    def send(self, *parts, more=False):
+        """Sends these buffers one behind the other; blocks while the worker does not read.
+
+        With `more` they wait for the next send, so that one write carries both.
+        """
         with self._cancellation, self._lock:
+            if more:
+                self._held.extend(parts)
+                return
+            if self._held:
+                parts, self._held = (*self._held, *parts), []
             for start in range(0, len(parts), PARTS_MAX):
                 self._send_all(list(map(memoryview, parts[start : start + PARTS_MAX])))
 

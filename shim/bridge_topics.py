@@ -42,6 +42,7 @@ class Outputs:
         self._topics = {}
         self._lock = threading.Lock()
         self._progress_s = time.monotonic()
+        self._is_finishing = False
 
     def add(self, value, topic: "str | None" = None):
         if value is None:
@@ -62,7 +63,9 @@ class Outputs:
             self._output(topic)
 
     def finish(self):
+        """What is still gathered goes out with the frame that ends the job."""
         with self._lock:
+            self._is_finishing = True
             for output in self._topics.values():
                 output.flush()
 
@@ -89,11 +92,11 @@ class Outputs:
 
     def _send(self, topic: str, stream: list):
         header = batch_header(sum(map(len, stream)))
-        if topic == self._sent_topic:
-            self._connection.send(header, *stream)
-        else:
+        frames = [header, *stream]
+        if topic != self._sent_topic:
             self._sent_topic = topic
-            self._connection.send(topic_frame(topic), header, *stream)
+            frames.insert(0, topic_frame(topic))
+        self._connection.send(*frames, more=self._is_finishing)
 
     def _report_progress(self):
         now_s = time.monotonic()

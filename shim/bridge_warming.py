@@ -28,7 +28,7 @@ class Handler:
 
 
 class _Nowhere:
-    def send(self, *_parts):
+    def send(self, *_parts, more=False):
         pass
 
 

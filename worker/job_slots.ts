@@ -15,8 +15,9 @@ export interface Job {
 }
 
 /** Jobs beyond those running, so that a slot never waits for the next DISPATCH: short ones need a few. */
-const QUEUED_PER_SLOT = 3;
-const FINISHING_PER_SLOT = 2;
+const QUEUED_PER_SLOT = 15;
+/** Mostly waiting for the disk to sync, which it does for several at once. */
+const FINISHING_PER_SLOT = 4;
 
 type Held = { job: Job; stage: "queued" | "running" | "finishing" };
 

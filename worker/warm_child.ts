@@ -9,8 +9,11 @@ import {
   type PluginJob,
 } from "./plugin_run.ts";
 
-/** A plugin that leaks a little with each file is replaced before it matters. */
-const JOBS_MAX = 200;
+/**
+ * A plugin that leaks a little with each file is replaced before it matters. A fresh fork copies the
+ * memory it touches: its first file costs 7 to 30 ms of CPU, which at every 200th was a tenth of all.
+ */
+const JOBS_MAX = 1000;
 const GROWTH_KIB_MAX = 200 * 1024;
 const GROWTH_FACTOR_MAX = 1.5;
 const EXIT_LIMIT_MS = 1_000;

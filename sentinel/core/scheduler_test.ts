@@ -51,7 +51,7 @@ Deno.test("jobs go to the worker with the larger share of its credit free", () =
   assert.deepEqual(served.toSorted(), ["a", "b", "b", "b"]);
 });
 
-Deno.test("more short jobs than long ones are kept at hand", () => {
+Deno.test("the shorter jobs are, the more of them are kept at hand, within a bound", () => {
   const atHand = (runMs: number) => {
     const world = new ClusterWorld();
     world.join("a", "w1", { slots: 2 });
@@ -59,8 +59,10 @@ Deno.test("more short jobs than long ones are kept at hand", () => {
     world.concludes("a", 1, { attempt: 1, metrics: { run_ms: runMs } });
     return world.dispatches(jobs(10, 50)).length;
   };
-  assert.equal(atHand(199), 8);
-  assert.equal(atHand(200), 4);
+  const slots = 2;
+  assert.equal(atHand(1000), slots * (1 + 1));
+  assert.equal(atHand(20), slots * (1 + 3));
+  assert.equal(atHand(1), slots * (1 + 15));
 });
 
 Deno.test("a worker that is not connected gets nothing", () => {

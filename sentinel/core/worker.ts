@@ -38,9 +38,9 @@ export interface Worker {
 
 /** A plain v4 worker has 4 slots, and may still refuse a DISPATCH right after a CONCLUDE. */
 const PLAIN_IN_FLIGHT_MAX = 3;
-/** Jobs shorter than this are over before the next DISPATCH can come, so more of them wait at hand. */
-const SHORT_JOB_MS = 200;
-const PREFETCH_PER_SLOT = { short: 3, long: 1 } as const;
+/** What waits at hand for a slot should last until the next DISPATCH: a round trip, and two turns' commits. */
+const PREFETCH_MS = 50;
+const PREFETCH_PER_SLOT_MAX = 15;
 /** How much the latest job weighs in the average. */
 const LATEST_SHARE = 0.1;
 
@@ -50,8 +50,8 @@ const LATEST_SHARE = 0.1;
  */
 export function creditOf(worker: Worker): number {
   if (worker.features.size === 0) return Math.min(worker.slots, PLAIN_IN_FLIGHT_MAX);
-  const kind = worker.jobMs !== null && worker.jobMs < SHORT_JOB_MS ? "short" : "long";
-  return worker.slots * (1 + PREFETCH_PER_SLOT[kind]);
+  const lasting = Math.ceil(PREFETCH_MS / Math.max(1, worker.jobMs ?? PREFETCH_MS));
+  return worker.slots * (1 + Math.min(lasting, PREFETCH_PER_SLOT_MAX));
 }
 
 /** @param runMs How long a job of this worker ran, as the worker measured it. */
