@@ -6,7 +6,8 @@
  * Lists are paged by key: `after` is the last id of the page before.
  */
 import * as z from "zod";
-import { Count, RowId, TopicName } from "./ids.ts";
+import { Count, RowId, TimeMs, TopicName } from "./ids.ts";
+import { PAUSE_AFTER_MAX, WEIGHT_MAX } from "./manifest.ts";
 import * as record from "./records.ts";
 import { JobState, Page } from "./records.ts";
 import { ErrorKind, LogLine, SinkMode } from "./messages.ts";
@@ -18,8 +19,21 @@ const JobFilter = z.strictObject({
   plugin: z.string().optional(),
   error_kind: ErrorKind.optional(),
   path: z.string().optional(),
+  root: z.string().optional(),
+  /** A worker that ran it, in any attempt. */
+  worker: z.string().optional(),
+  /** When it last changed: finished, else began, else was queued. From `since_ms` on, before `until_ms`. */
+  since_ms: TimeMs.optional(),
+  until_ms: TimeMs.optional(),
 });
 export type JobFilter = z.infer<typeof JobFilter>;
+
+/** By number or by a filter; neither is refused, as nothing chosen must not mean everything. */
+const Choice = { job_ids: z.array(RowId).optional(), filter: JobFilter.optional() };
+const Refused = z.array(z.object({ job_id: RowId, reason: z.string() }));
+export const JOB_PRIORITY_MAX = 10_000;
+const Priority = z.number().int().min(-JOB_PRIORITY_MAX).max(JOB_PRIORITY_MAX);
+const JobsMax = z.number().int().min(1).max(1_000_000);
 
 const method = <P extends z.ZodType, R extends z.ZodType, K extends "read" | "write">(
   params: P,
@@ -45,16 +59,18 @@ export const METHODS = {
     "read",
   ),
   "jobs.retry": method(
-    z.strictObject({ job_ids: z.array(RowId).optional(), filter: JobFilter.optional() }),
-    z.object({ retried: Count, refused: z.array(z.object({ job_id: RowId, reason: z.string() })) }),
+    z.strictObject({ ...Choice, priority: Priority.optional() }),
+    z.object({ retried: Count, refused: Refused }),
     "write",
   ),
   "jobs.cancel": method(
-    z.strictObject({ job_ids: z.array(RowId).optional(), filter: JobFilter.optional() }),
-    z.object({
-      cancelled: Count,
-      refused: z.array(z.object({ job_id: RowId, reason: z.string() })),
-    }),
+    z.strictObject(Choice),
+    z.object({ cancelled: Count, refused: Refused }),
+    "write",
+  ),
+  "jobs.prioritise": method(
+    z.strictObject({ ...Choice, priority: Priority }),
+    z.object({ prioritised: Count, refused: Refused }),
     "write",
   ),
   "plugins.list": method(
@@ -85,6 +101,17 @@ export const METHODS = {
   ),
   "plugins.pause": method(
     z.strictObject({ plugin: z.string(), reason: z.string().nullable() }),
+    ok,
+    "write",
+  ),
+  /** What is left out stays as it is; null is as MANIFEST or the default has it. */
+  "plugins.set": method(
+    z.strictObject({
+      plugin: z.string(),
+      weight: z.number().int().min(1).max(WEIGHT_MAX).nullable().optional(),
+      jobs_max: JobsMax.nullable().optional(),
+      pause_after: z.number().int().min(0).max(PAUSE_AFTER_MAX).nullable().optional(),
+    }),
     ok,
     "write",
   ),
@@ -119,6 +146,11 @@ export const METHODS = {
     "write",
   ),
   "roots.remove": method(z.strictObject({ name: z.string() }), ok, "write"),
+  "roots.limit": method(
+    z.strictObject({ name: z.string(), jobs_max: JobsMax.nullable() }),
+    ok,
+    "write",
+  ),
   "scan.run": method(
     z.strictObject({ root: z.string().optional() }),
     z.object({
@@ -159,6 +191,11 @@ export const METHODS = {
     "write",
   ),
   "workers.list": method(none, z.object({ workers: z.array(record.Worker) }), "write"),
+  "workers.drain": method(
+    z.strictObject({ worker: z.string(), draining: z.boolean() }),
+    ok,
+    "write",
+  ),
   "envs.list": method(none, z.object({ environments: z.array(record.Environment) }), "read"),
   "audit.list": method(
     z.strictObject({ ...Page }),

@@ -21,6 +21,10 @@ const PRIORITY_MAX = 100;
 const RETRIES_MAX = 10;
 const TIMEOUT_S_MAX = 7 * 24 * 60 * 60;
 const MEMORY_MB_MAX = 1024 * 1024;
+/** A plugin's share beside others; also what an operator may set. */
+export const WEIGHT_MAX = 100;
+/** Failures in a row; also what an operator may set. */
+export const PAUSE_AFTER_MAX = 1_000_000;
 
 const must = (rule: string) => ({ error: `must be ${rule}` });
 
@@ -74,10 +78,16 @@ const Fields = z.strictObject({
   ).max(TAGS_MAX, must(`at most ${TAGS_MAX} tags`)).default([]),
   /** Higher runs first. */
   priority: wholeNumber(-PRIORITY_MAX, PRIORITY_MAX).default(0),
+  /** Its share of the workers beside other plugins of the same priority, by default 1. */
+  weight: wholeNumber(1, WEIGHT_MAX).optional(),
   timeout_s: z.number(must("a number of seconds")).positive(must("more than 0 seconds"))
     .max(TIMEOUT_S_MAX, must(`at most ${TIMEOUT_S_MAX} seconds, a week`)).optional(),
   memory_mb: wholeNumber(1, MEMORY_MB_MAX).optional(),
+  /** A file that runs out of `memory_mb` is run once more with so much. */
+  memory_mb_max: wholeNumber(1, MEMORY_MB_MAX).optional(),
   retries: wholeNumber(0, RETRIES_MAX).optional(),
+  /** So many failures in a row, over all files, pause the plugin; 0: never. */
+  pause_after: wholeNumber(0, PAUSE_AFTER_MAX).optional(),
   /** "plugin": one process serves many jobs of this plugin; "job": a fresh process for each job. */
   isolation: z.enum(["plugin", "job"], must(`"plugin" or "job"`)).default("plugin"),
   python: z.string(must(`a string such as "3.11" or ">=3.10"`))
@@ -99,7 +109,11 @@ export const MANIFEST_KEYS: readonly string[] = Object.keys(Fields.shape);
  * A manifest as the rest of the program sees it: `pattern` always a list, `topic` always there (by default
  * the first of `topics`, else the plugin's name) and always one of `topics` where those are given.
  */
-export const Manifest = Fields.transform((fields) => {
+export const Manifest = Fields.refine(
+  ({ memory_mb, memory_mb_max }) =>
+    memory_mb === undefined || memory_mb_max === undefined || memory_mb_max > memory_mb,
+  { path: ["memory_mb_max"], ...must("more than memory_mb") },
+).transform((fields) => {
   const topic = fields.topic ?? Object.keys(fields.topics ?? {})[0] ?? fields.name;
   if (fields.topics === undefined) return { ...fields, topic };
   return { ...fields, topic, topics: { [topic]: null, ...fields.topics } };

@@ -130,6 +130,10 @@ const Heartbeat = z.object({
     z.array(z.object({ job_id: JobId, rows: Count, bytes: Count })).max(4096),
   ),
   features: optional(z.array(text.max(64)).max(64)),
+  /** Environments whose Python is started and warm. */
+  warm_envs: optional(z.array(hash).max(256)),
+  /** It is stopping: it takes no new jobs, and answers a DISPATCH by REJECTED. */
+  draining: optional(z.boolean()),
 });
 
 const Deploy = z.object({

@@ -38,10 +38,12 @@ export const SystemInfo = z.object({
 
 export const SystemStatus = z.object({
   now_ms: TimeMs,
-  /** Nothing is left to do: scanned, settled, taken in, run and promoted. */
+  /** Nothing is left that goes on by itself: scanned, settled, taken in, run and promoted. */
   idle: z.boolean(),
   /** Why not idle, or why nothing moves: for people. */
   waiting_for: z.array(z.string()),
+  /** Work that waits for a person, such as jobs of a paused plugin: it does not keep `idle` from being true. */
+  held: z.array(z.string()),
   jobs: StateCounts,
   plugins: z.array(
     z.object({ plugin: z.string(), jobs: StateCounts, waiting_because: z.string().nullable() }),
@@ -110,8 +112,21 @@ export const JobDetails = Job.extend({
   content_hash: z.string(),
   attempts: z.array(Attempt),
   outputs: z.array(LandedOutput),
-  /** Why a queued job is not running yet, when that is known. */
+  plugin_id: RowId,
+  root_id: RowId,
+  /** Attempts that counted against the plugin, and those that ended with their worker. */
+  failures: Count,
+  lost_workers: Count,
+  /** The memory limit it was raised to after it ran out of memory; null: as its plugin has it. */
+  memory_mb: Count.nullable(),
+  /** A queued job that waits for its next try: when that is due. */
+  retry_at_ms: TimeMs.nullable(),
+  /** Ready jobs of the same plugin version that go before it, counted up to a million. */
+  ahead: Count,
+  /** Why a queued job is not running yet. */
   waiting_because: z.string().nullable(),
+  /** It waits for a person: nothing goes on by itself. */
+  held: z.boolean(),
 });
 
 export const Plugin = z.object({
@@ -130,6 +145,13 @@ export const Plugin = z.object({
   created_at_ms: TimeMs,
   activated_at_ms: TimeMs.nullable(),
   jobs: StateCounts,
+  /** What counts: an operator's word, else MANIFEST's, else the default. */
+  weight: Count,
+  /** Jobs of it at the same time, over all versions; null: any number. */
+  jobs_max: Count.nullable(),
+  /** Failures in a row that pause it (0: never), and how many there are now. */
+  pause_after: Count,
+  failures_in_row: Count,
 });
 export type Plugin = z.infer<typeof Plugin>;
 
@@ -160,6 +182,8 @@ export const Root = z.object({
   directory: z.string(),
   settle_ms: Count,
   poll_ms: Count,
+  /** Jobs on its files at the same time; null: any number. */
+  jobs_max: Count.nullable(),
   files: Count,
   problems: Count,
   /** Why the last scan could not see it (unmounted, no permission). */
@@ -185,10 +209,15 @@ export const Worker = z.object({
   host: z.string(),
   version: z.string(),
   connected: z.boolean(),
+  /** It gets no new jobs: by an operator's word, or as it is stopping. */
+  draining: z.boolean(),
   slots: Count,
   running: Count,
   sandbox: z.string(),
-  environments: z.array(z.object({ env_hash: z.string(), state: z.string() })),
+  environments: z.array(
+    /** `warm`: its Python is started, so that a job begins at once. */
+    z.object({ env_hash: z.string(), state: z.string(), warm: z.boolean() }),
+  ),
   last_seen_ms: TimeMs,
 });
 

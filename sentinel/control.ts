@@ -15,6 +15,7 @@ import type { MessageBody } from "../protocol/messages.ts";
 import { PAGE_ROWS_MAX } from "../protocol/records.ts";
 import type { Cluster } from "./core/cluster.ts";
 import { defaultSink } from "./core/plugin.ts";
+import { isDraining } from "./core/worker.ts";
 import type { Loop } from "./loop.ts";
 import type { Reader } from "./reader.ts";
 import type { Registry } from "./registry.ts";
@@ -81,14 +82,14 @@ export class Control {
     return {
       "system.info": () => Promise.resolve(this.parts.info()),
       "system.status": () => this.parts.status(),
-      "jobs.retry": async ({ job_ids, filter }) => {
+      "jobs.retry": async ({ job_ids, filter, priority }) => {
         const ids = await this.#jobIds(job_ids, filter, ["FAILED", "CANCELLED"]);
         const { refused, done } = await this.#inChunks(ids, async (chunk) => {
-          const { plugins, refused } = await store.retry(chunk, nowMs());
+          const { plugins, refused } = await store.retry(chunk, nowMs(), priority);
           this.parts.loop().jobsQueued(plugins);
           return { refused, done: chunk.length - refused.length };
         });
-        await this.#audit("retry", { retried: done, filter, job_ids });
+        await this.#audit("retry", { retried: done, filter, job_ids, priority });
         return { retried: done, refused };
       },
       "jobs.cancel": async ({ job_ids, filter }) => {
@@ -101,6 +102,16 @@ export class Control {
         await this.#audit("cancel", { cancelled: done, filter, job_ids });
         return { cancelled: done, refused };
       },
+      "jobs.prioritise": async ({ job_ids, filter, priority }) => {
+        const ids = await this.#jobIds(job_ids, filter, ["QUEUED"]);
+        const { refused, done } = await this.#inChunks(ids, async (chunk) => {
+          const { plugins, refused } = await store.prioritise(chunk, priority);
+          this.parts.loop().jobsQueued(plugins);
+          return { refused, done: chunk.length - refused.length };
+        });
+        await this.#audit("prioritise", { prioritised: done, priority, filter, job_ids });
+        return { prioritised: done, refused };
+      },
       "plugins.publish": async (params) => {
         const published = await registry.publish(params);
         this.parts.loop().pluginsChanged();
@@ -110,7 +121,15 @@ export class Control {
         if (!await store.pausePlugin(plugin, reason)) {
           throw new ControlError("not_found", `There is no active plugin '${plugin}'`);
         }
-        return this.#changed("pause", { plugin, reason });
+        return this.#changed(reason === null ? "resume" : "pause", { plugin, reason });
+      },
+      "plugins.set": async ({ plugin, weight, jobs_max, pause_after }) => {
+        const given = { weight, jobsMax: jobs_max, pauseAfter: pause_after };
+        const changed = Object.entries(given).filter(([, value]) => value !== undefined);
+        if (!await store.setPlugin(plugin, Object.fromEntries(changed))) {
+          throw new ControlError("not_found", `There is no plugin '${plugin}'`);
+        }
+        return this.#changed("plugin settings", { plugin, weight, jobs_max, pause_after });
       },
       "rules.create": async ({ plugin, ...rule }) => {
         checkPattern(rule.pattern);
@@ -153,20 +172,39 @@ export class Control {
         await this.#audit("root removed", { name });
         return OK;
       },
+      "roots.limit": async ({ name, jobs_max }) => {
+        if (!await store.limitRoot(name, jobs_max)) {
+          throw new ControlError("not_found", `There is no root '${name}'`);
+        }
+        return this.#changed("root limit", { name, jobs_max });
+      },
       "scan.run": ({ root }) => roots.scan(root),
       "outputs.pending": async () => ({ outputs: await store.unpromoted(PAGE_ROWS_MAX) }),
+      "workers.drain": async ({ worker, draining }) => {
+        const stored = await store.drainWorker(worker, draining);
+        if (!cluster.drain(worker, draining) && !stored) {
+          throw new ControlError("not_found", `There is no worker '${worker}'`);
+        }
+        this.parts.loop().signal();
+        await this.#audit(draining ? "drain" : "resume worker", { worker });
+        return OK;
+      },
       "workers.list": () => Promise.resolve({ workers: cluster.workers().map(workerRecord) }),
     };
   }
 
   /** What stands in the way of a queued job, as the scheduler sees it. */
-  async #explained(job: Result<"jobs.get">): Promise<Result<"jobs.get">> {
+  #explained(job: Result<"jobs.get">): Result<"jobs.get"> {
     if (job.state !== "QUEUED") return job;
-    const active = (await this.parts.store.activePlugins()).find(({ name }) => name === job.plugin);
-    const waiting = active
-      ? this.parts.cluster.waitingBecause(active.id)
-      : "its plugin is not active";
-    return { ...job, waiting_because: waiting ?? "it is next, or behind others of its plugin" };
+    const facts = {
+      rootId: job.root_id,
+      notBeforeMs: job.retry_at_ms ?? 0,
+      lostWorkers: job.lost_workers,
+      ahead: job.ahead,
+    };
+    const { cluster, loop, nowMs } = this.parts;
+    const reason = cluster.waitingBecause(job.plugin_id, facts, loop().storeProblem, nowMs());
+    return { ...job, waiting_because: reason?.text ?? "it is next", held: reason?.held ?? false };
   }
 
   async #jobIds(
@@ -242,12 +280,14 @@ function workerRecord(worker: ReturnType<Cluster["workers"]>[number]) {
     host: worker.host,
     version: worker.version,
     connected: worker.peer !== null,
+    draining: isDraining(worker),
     slots: worker.slots,
     running: worker.leases.size,
     sandbox: worker.sandbox,
-    environments: [...worker.environments].map(([env_hash, state]) => ({
+    environments: [...worker.environments].map(([env_hash, environment]) => ({
       env_hash,
-      state: typeof state === "string" ? state : `failed: ${state.problem}`,
+      state: environment.state === "failed" ? `failed: ${environment.problem}` : environment.state,
+      warm: worker.warm.has(env_hash),
     })),
     last_seen_ms: worker.lastSeenMs,
   };

@@ -24,16 +24,13 @@ export function dispatchJson(
     // Of the whole root, so that one warm process can serve all of its folders.
     data_roots: [job.rootDirectory],
     generation: job.generation,
+    ...limitsOf(job.memoryMb ?? plugin.rules.memoryMb),
   });
   return `${part.slice(0, -1)},${own.slice(1)}`;
 }
 
 function pluginPart({ row, ...plugin }: ActivePlugin) {
-  const { memory_mb: memoryMb, isolation, config } = row.manifest as {
-    memory_mb?: number;
-    isolation?: string;
-    config?: unknown;
-  };
+  const { isolation, config } = row.manifest as { isolation?: string; config?: unknown };
   return {
     plugin_name: plugin.name,
     plugin_version: plugin.versionLabel,
@@ -44,6 +41,10 @@ function pluginPart({ row, ...plugin }: ActivePlugin) {
     isolation,
     config,
     ...(plugin.timeoutMs === null ? {} : { timeout_ms: plugin.timeoutMs }),
-    ...(memoryMb === undefined ? {} : { limits: { memory_bytes: memoryMb * 1024 * 1024 } }),
   };
+}
+
+/** Of the job and not of its plugin alone: a job that died for want of memory has a higher limit. */
+function limitsOf(memoryMb: number | null): { limits?: { memory_bytes: number } } {
+  return memoryMb === null ? {} : { limits: { memory_bytes: memoryMb * 1024 * 1024 } };
 }

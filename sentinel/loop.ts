@@ -10,12 +10,12 @@
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Clock, Logger } from "../protocol/ports.ts";
 import { Cluster, HEARTBEAT_MS, LEASE_MS } from "./core/cluster.ts";
-import { LANE_JOBS_MAX } from "./core/lanes.ts";
+import type { RootLimit } from "./core/lanes.ts";
 import { activePlugin } from "./core/plugin.ts";
 import { type Effect, effectsOf, type Peer, type Step, step } from "./core/step.ts";
 import { dispatchJson } from "./dispatch.ts";
 import type { Intake } from "./intake.ts";
-import type { Outcome, Store } from "./store/store.ts";
+import type { Outcome, RootRow, Store } from "./store/store.ts";
 import { Wakeup } from "./wakeup.ts";
 import type { Received, Wire } from "./wire.ts";
 
@@ -64,7 +64,7 @@ export class Loop {
   async start(): Promise<void> {
     const { store, cluster, clock } = this.parts;
     await this.#reloadPlugins();
-    cluster.restore(await store.runningJobs(), clock.nowMs());
+    cluster.restore(await store.runningJobs(), clock.nowMs(), await store.drainingWorkers());
     this.#wakeAtMs = await store.nextWakeMs();
     this.#done = this.#run().catch((error) => this.parts.onFailure?.(error));
   }
@@ -81,7 +81,7 @@ export class Loop {
     this.#wakeup.signal();
   }
 
-  /** Plugins, rules or topics changed in the store: they are read again before the next turn. */
+  /** Plugins, rules, topics or limits changed in the store: they are read again before the next turn. */
   pluginsChanged(): void {
     this.#pluginsChanged = true;
     this.#wakeup.signal();
@@ -185,9 +185,14 @@ export class Loop {
 
   async #fillLanes(): Promise<void> {
     const { cluster, store } = this.parts;
+    const { lanes } = cluster;
     if (cluster.workers().length === 0) return;
-    for (const pluginId of cluster.lanes.hungry()) {
-      cluster.lanes.fill(pluginId, await store.readyJobs(pluginId, LANE_JOBS_MAX));
+    for (const pluginId of lanes.undiscovered()) {
+      lanes.discover(pluginId, await store.readyLanes(pluginId));
+    }
+    for (const lane of lanes.hungry()) {
+      const asked = lanes.windowJobs();
+      lanes.fill(lane, await store.readyJobs(lane, asked), asked);
     }
   }
 
@@ -264,7 +269,9 @@ export class Loop {
     this.#pluginsChanged = false;
     const topics = new Map((await store.topicConfigs()).map((config) => [config.topic, config]));
     const active = await store.activePlugins();
-    cluster.setPlugins(active.map((row) => activePlugin(row, topics)));
+    const settings = await store.pluginSettings();
+    cluster.setPlugins(active.map((row) => activePlugin(row, topics, settings.get(row.name))));
+    cluster.lanes.setRootLimits(rootLimits(await store.roots()));
     cluster.publishing.setPlugins(await store.unfinishedPlugins());
     intake.setRoutes(active, await store.rules(), await store.subscriptions());
   }
@@ -274,4 +281,12 @@ export class Loop {
     const next = Math.min(this.parts.cluster.nextTickMs(), this.#wakeAtMs ?? Infinity);
     return Math.min(Math.max(1, next - nowMs), HEARTBEAT_MS);
   }
+}
+
+function rootLimits(roots: readonly RootRow[]): Map<number, RootLimit> {
+  return new Map(
+    roots.flatMap(({ id, name, jobs_max }) =>
+      jobs_max === null ? [] : [[id, { name, jobsMax: jobs_max }]]
+    ),
+  );
 }

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { openSqliteStore } from "../sentinel/store/sqlite.ts";
+import { readyJobs } from "../sentinel/store/store_conformance.ts";
 import type { ReadyJob, Store } from "../sentinel/store/store.ts";
 import type { SinkMode } from "../protocol/messages.ts";
 
@@ -158,7 +159,7 @@ class World {
   }
 
   async claim(): Promise<boolean> {
-    const [job] = await this.store.readyJobs(this.versions.get(this.active)!, 1);
+    const [job] = await readyJobs(this.store, this.versions.get(this.active)!);
     if (!job) return false;
     const attempt = { job, attempt: job.attempt + 1, workerId: `w${++this.workers}` };
     const [outcome] = await this.store.commit([{

@@ -9,16 +9,17 @@
  * jobs are given to others) or *awaited* (after a restart of the sentinel: its jobs have a fresh
  * lease, for it to identify itself again). A lease is renewed only by a heartbeat that names the job.
  */
-import type { MessageBody, MessageOf } from "../../protocol/messages.ts";
-import { FEATURES, type Message } from "../../protocol/messages.ts";
+import type { Message, MessageBody, MessageOf } from "../../protocol/messages.ts";
 import type { RunningJob } from "../store/store.ts";
 import { concluded, lostLease } from "./conclusions.ts";
 import { Lanes } from "./lanes.ts";
+import { abort, alive, err, jobEvent } from "./outgoing.ts";
 import type { ActivePlugin } from "./plugin.ts";
 import { Publishing } from "./publishing.ts";
-import { plan } from "./scheduler.ts";
+import { type Assignment, plan } from "./scheduler.ts";
 import { type Effect, effects, type Peer, type Step, step } from "./step.ts";
-import { creditOf, type Lease, newWorker, type Worker } from "./worker.ts";
+import { waitingBecause, type WaitingJob, type WaitingReason } from "./waiting.ts";
+import { isServing, type Lease, newWorker, type Worker } from "./worker.ts";
 
 /** The sentinel shows its life, and asks for a plain worker's, this often. */
 export const HEARTBEAT_MS = 2000;
@@ -38,6 +39,8 @@ export class Cluster {
   readonly #peers = new Map<Peer, Worker>();
   readonly #leases = new Map<number, { worker: Worker; lease: Lease }>();
   readonly #plugins = new Map<number, ActivePlugin>();
+  /** Workers that an operator drains, also those that are away: they stay so until they are resumed. */
+  readonly #drained = new Set<string>();
   #turn = 0;
   #heartbeatAtMs = 0;
 
@@ -46,24 +49,23 @@ export class Cluster {
     this.publishing = new Publishing(sha256);
   }
 
-  /** After a restart: the jobs that were running keep their workers, each with a fresh lease. */
-  restore(running: readonly RunningJob[], nowMs: number): void {
-    for (const job of running) {
+  /**
+   * After a restart: the jobs that were running keep their workers, each with a fresh lease.
+   * @param drained Workers that an operator drains.
+   */
+  restore(running: readonly RunningJob[], nowMs: number, drained: readonly string[] = []): void {
+    for (const workerId of drained) this.#drained.add(workerId);
+    for (const { cancelled, ...job } of running) {
       let worker = this.#workers.get(job.workerId);
       if (!worker) {
         worker = newWorker(job.workerId, null, null, nowMs);
         this.#workers.set(job.workerId, worker);
       }
       this.addLease(worker, {
-        jobId: job.jobId,
-        pluginId: job.pluginId,
-        pluginName: this.#plugins.get(job.pluginId)?.name ?? "",
+        ...job,
         filePath: "",
-        attempt: job.attempt,
-        failures: job.failures,
-        lostWorkers: job.lostWorkers,
         untilMs: nowMs + LEASE_MS,
-        cancelBeforeMs: null,
+        cancelBeforeMs: cancelled ? nowMs + CANCEL_MS : null,
       });
     }
   }
@@ -154,47 +156,54 @@ export class Cluster {
     const workers = [...this.#workers.values()];
     for (const worker of workers) if (worker.fullUntilMs <= nowMs) worker.fullUntilMs = 0;
     const { assignments, preparations } = plan(this.lanes, workers, ++this.#turn, nowMs);
-    const steps = assignments.map(({ worker, lane, job }) => {
-      const attempt = job.attempt + 1;
-      const lease: Lease = {
-        jobId: job.jobId,
-        pluginId: job.pluginId,
-        pluginName: lane.plugin.name,
-        filePath: job.filePath,
-        attempt,
-        failures: job.failures,
-        lostWorkers: job.lostWorkers,
-        untilMs: nowMs + LEASE_MS,
-        cancelBeforeMs: null,
-      };
-      this.addLease(worker, lease, true);
-      return step({
-        type: "claim",
-        jobId: job.jobId,
-        attempt,
-        workerId: worker.workerId,
-        generation: job.generation,
-        leaseUntilMs: lease.untilMs,
-        nowMs,
-      }, ({ applied }) => {
-        this.lanes.settled(job.jobId);
-        if (applied && worker.peer) {
-          const { peer } = worker;
-          return [
-            { type: "dispatch", peer, job, attempt, plugin: lane.plugin },
-            jobEvent("RUNNING", lease, { worker: worker.workerId }),
-          ];
-        }
-        if (!applied) this.removeLease(job.jobId);
-        this.lanes.refresh(job.pluginId);
-        return [];
-      });
-    });
-    for (const { worker, envHash } of preparations) steps.push(this.#prepare(worker, envHash));
-    for (const { worker, envHash } of this.publishing.preparations(workers)) {
-      steps.push(this.#prepare(worker, envHash));
+    const steps = assignments.map((assignment) => this.#claim(assignment, nowMs));
+    for (const { worker, envHash } of preparations) {
+      steps.push(this.#prepare(worker, envHash, nowMs));
     }
-    return [...steps, ...this.publishing.plan(workers)];
+    const serving = workers.filter(isServing);
+    for (const { worker, envHash } of this.publishing.preparations(serving)) {
+      steps.push(this.#prepare(worker, envHash, nowMs));
+    }
+    return [...steps, ...this.publishing.plan(serving)];
+  }
+
+  #claim({ worker, plugin, job }: Assignment, nowMs: number): Step {
+    const attempt = job.attempt + 1;
+    const lease: Lease = {
+      jobId: job.jobId,
+      pluginId: job.pluginId,
+      pluginName: plugin.name,
+      rootId: job.rootId,
+      filePath: job.filePath,
+      attempt,
+      failures: job.failures,
+      lostWorkers: job.lostWorkers,
+      memoryMb: job.memoryMb,
+      untilMs: nowMs + LEASE_MS,
+      cancelBeforeMs: null,
+    };
+    this.addLease(worker, lease, true);
+    return step({
+      type: "claim",
+      jobId: job.jobId,
+      attempt,
+      workerId: worker.workerId,
+      generation: job.generation,
+      leaseUntilMs: lease.untilMs,
+      nowMs,
+    }, ({ applied }) => {
+      this.lanes.settled(job.jobId);
+      if (applied && worker.peer) {
+        const { peer } = worker;
+        return [
+          { type: "dispatch", peer, job, attempt, plugin },
+          jobEvent("RUNNING", lease, { worker: worker.workerId }),
+        ];
+      }
+      if (!applied) this.removeLease(job.jobId);
+      this.lanes.refresh(job.pluginId);
+      return [];
+    });
   }
 
   /** Running jobs that an operator cancelled: their workers are told, and have some time to obey. */
@@ -202,42 +211,48 @@ export class Cluster {
     return jobIds.flatMap((jobId) => {
       const held = this.#leases.get(jobId);
       if (!held) return [];
-      held.lease.cancelBeforeMs = nowMs + CANCEL_MS;
-      const { peer } = held.worker;
-      if (!peer) return [];
-      const body = held.worker.features.size > 0 ? { attempt: held.lease.attempt } : {};
-      return [effects({ type: "send", peer, name: "abort", jobId, body })];
+      held.lease.cancelBeforeMs ??= nowMs + CANCEL_MS;
+      return held.worker.peer ? [effects(abort(held.worker.peer, held.worker, held.lease))] : [];
     });
   }
 
-  /** Why a plugin's queued jobs do not run, for people; null when nothing holds them. */
-  waitingBecause(pluginId: number): string | null {
+  /** An operator's word about a worker, connected or not; false if it is not known here. */
+  drain(workerId: string, draining: boolean): boolean {
+    if (draining) this.#drained.add(workerId);
+    else this.#drained.delete(workerId);
+    const worker = this.#workers.get(workerId);
+    if (worker) worker.draining.byOperator = draining;
+    return worker !== undefined;
+  }
+
+  /**
+   * Why a plugin's queued jobs do not run; null when nothing holds them.
+   * @param job One of them; without it what concerns all of them is told.
+   */
+  waitingBecause(
+    pluginId: number,
+    job: WaitingJob | null,
+    storeProblem: string | null,
+    nowMs: number,
+  ): WaitingReason | null {
     const plugin = this.#plugins.get(pluginId);
-    if (!plugin) return "this version of the plugin is not active";
-    if (plugin.paused) return `the plugin is paused: ${plugin.paused}`;
-    const connected = [...this.#workers.values()].filter(({ peer }) => peer !== null);
-    if (connected.length === 0) return "no worker is connected";
-    const states = connected.map(({ environments }) => environments.get(plugin.envHash));
-    if (states.includes("ready")) {
-      const free = connected.some((worker) => worker.leases.size < creditOf(worker));
-      return free ? null : "every worker is busy";
-    }
-    if (states.includes("preparing")) return "its environment is being built";
-    const failed = states.find((state) => typeof state === "object");
-    return failed ? `its environment failed to build: ${failed.problem}` : "no worker has room";
+    const { lanes } = this;
+    return waitingBecause({ plugin, workers: this.workers(), lanes, storeProblem, nowMs }, job);
   }
 
   lease(jobId: number): { worker: Worker; lease: Lease } | undefined {
     return this.#leases.get(jobId);
   }
 
-  /** A job that the store queued anew has one lease, the latest: the one before holds no slot. */
+  /**
+   * A job that the store queued anew has one lease, the latest: the one before holds no slot.
+   * @param counted Whether its lane counts it as running already.
+   */
   addLease(worker: Worker, lease: Lease, counted = false): void {
     this.removeLease(lease.jobId);
     worker.leases.set(lease.jobId, lease);
     this.#leases.set(lease.jobId, { worker, lease });
-    const lane = this.lanes.get(lease.pluginId);
-    if (lane && !counted) lane.running++;
+    if (!counted) this.lanes.began(lease.pluginName, lease.rootId);
   }
 
   removeLease(jobId: number): void {
@@ -245,13 +260,14 @@ export class Cluster {
     if (!held) return;
     held.worker.leases.delete(jobId);
     this.#leases.delete(jobId);
-    this.lanes.released(held.lease.pluginId);
+    this.lanes.released(held.lease.pluginName, held.lease.rootId);
   }
 
   #identified(peer: Peer, body: MessageBody<"identify">, nowMs: number): Step[] {
     const workerId = body.worker_id ?? `plain-${peer}`;
     const known = this.#workers.get(workerId);
     const worker = newWorker(workerId, peer, body, nowMs);
+    worker.draining.byOperator = this.#drained.has(workerId);
     if (known) {
       if (known.peer) this.#peers.delete(known.peer);
       worker.leases = known.leases;
@@ -267,6 +283,9 @@ export class Cluster {
     const row = { id: workerId, host, version, slots, sandbox, features };
     return [step({ type: "worker_seen", worker: row, nowMs }, () => [
       ...(features.length > 0 ? [alive(peer)] : []),
+      // A cancel that it did not hear of: it was away, or we were.
+      ...[...worker.leases.values()].filter(({ cancelBeforeMs }) => cancelBeforeMs !== null)
+        .map((lease) => abort(peer, worker, lease)),
       { type: "event", topic: "worker", event: { worker: workerId, state: "connected" } },
     ])];
   }
@@ -278,6 +297,8 @@ export class Cluster {
   }
 
   #heartbeat(worker: Worker, body: MessageBody<"heartbeat">, nowMs: number): Step[] {
+    if (body.warm_envs) worker.warm = new Set(body.warm_envs);
+    worker.draining.byItself = body.draining ?? false;
     if (worker.leases.size === 0) return [];
     // A plain v4 worker may answer with an empty payload: its life is the life of its jobs.
     const named = body.active_job_ids ??
@@ -298,15 +319,15 @@ export class Cluster {
     ])];
   }
 
-  #prepare(worker: Worker, envHash: string): Step {
-    worker.environments.set(envHash, "preparing");
+  #prepare(worker: Worker, envHash: string, nowMs: number): Step {
+    worker.environments.set(envHash, { state: "preparing", sinceMs: nowMs });
     return effects({ type: "prepare", peer: worker.peer!, envHash });
   }
 
   #environmentReady(worker: Worker, body: MessageBody<"env_ready">, nowMs: number): Step[] {
     const { env_hash: envHash, error } = body;
     if (error !== undefined) return this.#environmentFailed(worker, envHash, error, nowMs);
-    worker.environments.set(envHash, "ready");
+    worker.environments.set(envHash, { state: "ready" });
     const bytes = body.bytes ?? null;
     return [
       step({ type: "environment_ready", envHash, bytes, nowMs }),
@@ -315,7 +336,8 @@ export class Cluster {
   }
 
   #environmentFailed(worker: Worker, envHash: string, problem: string, nowMs: number): Step[] {
-    worker.environments.set(envHash, { problem, retryAtMs: nowMs + ENVIRONMENT_RETRY_MS });
+    const retryAtMs = nowMs + ENVIRONMENT_RETRY_MS;
+    worker.environments.set(envHash, { state: "failed", problem, retryAtMs });
     return [
       step({ type: "environment_failed", envHash, problem }),
       ...this.publishing.environmentFailed(envHash, problem),
@@ -329,7 +351,7 @@ export class Cluster {
       message: "A worker reported an error",
       fields: { worker: worker.workerId, message },
     });
-    const building = [...worker.environments].find(([, state]) => state === "preparing");
+    const building = [...worker.environments].find(([, { state }]) => state === "preparing");
     if (worker.features.size > 0 || !building) return [noted];
     return [noted, ...this.#environmentFailed(worker, building[0], message, nowMs)];
   }
@@ -352,22 +374,4 @@ export class Cluster {
 
 function isSilent(worker: Worker, nowMs: number): boolean {
   return nowMs - worker.lastSeenMs > LEASE_MS;
-}
-
-function alive(peer: Peer): Effect {
-  const body = { status: "ALIVE" as const, features: [...FEATURES] };
-  return { type: "send", peer, name: "heartbeat", jobId: 0, body };
-}
-
-function err(peer: Peer, message: string): Effect {
-  return { type: "send", peer, name: "err", jobId: 0, body: { message } };
-}
-
-export function jobEvent(
-  state: string,
-  lease: Pick<Lease, "jobId" | "attempt" | "pluginName">,
-  more: Readonly<Record<string, unknown>> = {},
-): Effect {
-  const { jobId: job_id, attempt, pluginName: plugin } = lease;
-  return { type: "event", topic: "job", event: { job_id, attempt, plugin, state, ...more } };
 }

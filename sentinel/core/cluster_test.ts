@@ -1,6 +1,20 @@
 import assert from "node:assert/strict";
+import type { RunningJob } from "../store/store.ts";
 import { LEASE_MS } from "./cluster.ts";
 import { ClusterWorld, ENV, job, jobs, plugin } from "./testing.ts";
+
+const RUNNING: RunningJob = {
+  jobId: 7,
+  pluginId: 1,
+  pluginName: "p1",
+  rootId: 1,
+  attempt: 2,
+  failures: 0,
+  lostWorkers: 1,
+  memoryMb: null,
+  workerId: "w1",
+  cancelled: false,
+};
 
 // Goal: the lease is inclusive, so a heartbeat exactly on the limit still counts.
 Deno.test("a lease holds until its limit, and its job is given away only after it", () => {
@@ -79,9 +93,8 @@ Deno.test("a worker whose socket is gone has a moment to come back, then its job
 
 Deno.test("after a restart running jobs wait a fresh lease for their worker", () => {
   const world = new ClusterWorld();
-  const running = { jobId: 7, pluginId: 1, attempt: 2, failures: 0, lostWorkers: 1 };
-  world.cluster.restore([{ ...running, workerId: "w1" }], world.nowMs);
-  assert.equal(world.cluster.lanes.get(1)?.running, 1);
+  world.cluster.restore([RUNNING], world.nowMs);
+  assert.equal(world.cluster.lanes.runningOfPlugin("p1"), 1);
   world.says("a", { name: "heartbeat", jobId: 0, body: { status: "IDLE" } });
   assert.equal(world.sent("err").length, 1, "a stranger is asked to identify itself");
   world.ticks(LEASE_MS);
@@ -89,7 +102,7 @@ Deno.test("after a restart running jobs wait a fresh lease for their worker", ()
   world.join("a", "w1");
   world.concludes("a", 7, { attempt: 2 });
   assert.equal(world.change("complete")?.attempt, 2);
-  assert.equal(world.cluster.lanes.get(1)?.running, 0);
+  assert.equal(world.cluster.lanes.runningOfPlugin("p1"), 0);
 });
 
 Deno.test("nothing is dispatched for a claim that the store refused", () => {
@@ -97,7 +110,7 @@ Deno.test("nothing is dispatched for a claim that the store refused", () => {
   world.join("a", "w1");
   assert.deepEqual(world.dispatches([job(1)], { applied: false }), []);
   assert.equal(world.cluster.lease(1), undefined);
-  assert.deepEqual(world.cluster.lanes.hungry(), [1], "the window is read again");
+  assert.deepEqual(world.cluster.lanes.undiscovered(), [1], "the queue is read again");
 });
 
 // A return to an older version queues a running job anew; its first worker may still conclude.
@@ -107,7 +120,7 @@ Deno.test("a job that is queued anew while it runs has one lease, the latest", (
   world.dispatches([job(1)]);
   world.join("b", "w2", { slots: 2 });
   assert.deepEqual(world.dispatches([job(1, { attempt: 1, generation: 9 })]), ["1@b"]);
-  assert.equal(world.cluster.lanes.get(1)?.running, 1);
+  assert.equal(world.cluster.lanes.runningOfPlugin("p1"), 1);
   world.concludes("a", 1, { attempt: 1 }, { applied: false });
   assert.equal(world.changes[0]?.type, "repeated_receipt");
   assert.equal(world.cluster.lease(1)?.lease.attempt, 2);
@@ -140,7 +153,7 @@ Deno.test("an environment that failed to build is tried again later, not at once
   const body = { env_hash: ENV, interpreter_path: "", error: "no such package" };
   world.says("a", { name: "env_ready", jobId: 0, body });
   assert.equal(world.change("environment_failed")?.problem, "no such package");
-  assert.match(world.cluster.waitingBecause(1)!, /no such package/);
+  assert.match(world.waiting(1)!, /tried again in 30 s: no such package/);
   world.dispatches();
   assert.equal(prepares(), 0);
   world.nowMs += 30_000;

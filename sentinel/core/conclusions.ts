@@ -7,9 +7,12 @@
  */
 import type { MessageBody, MessageOf, Output } from "../../protocol/messages.ts";
 import type { AttemptEnd, KeyedOutput } from "../store/store.ts";
-import { type Cluster, jobEvent } from "./cluster.ts";
-import { type Verdict, verdict } from "./retry.ts";
+import { strike } from "./breaker.ts";
+import type { Cluster } from "./cluster.ts";
+import { jobEvent } from "./outgoing.ts";
+import { type RetryRules, type Verdict, verdict } from "./retry.ts";
 import { type Effect, effects, type Step, step } from "./step.ts";
+import { killerMessage } from "./suspects.ts";
 import { has, type Lease, noteJobMs, type Worker } from "./worker.ts";
 
 /** After a REJECTED the worker gets nothing for this long: it is at its limit, not we at fault. */
@@ -17,6 +20,9 @@ const FULL_MS = 200;
 
 /** Queued again at once, counted as nothing. */
 const AGAIN: Verdict = { countsAs: "nothing", next: { state: "QUEUED", notBeforeMs: 0 } };
+
+/** Of a plugin version that is not active any more: its jobs are superseded. */
+const NO_RETRIES: RetryRules = { retries: 0, memoryMb: null, memoryMbMax: null };
 
 type Decision = Pick<Verdict, "countsAs"> & { next: Verdict["next"] | { state: "CANCELLED" } };
 
@@ -58,9 +64,11 @@ export function lostLease(cluster: Cluster, worker: Worker, lease: Lease, nowMs:
   const { workerId } = worker;
   const { countsAs, next } = unlessCancelled(
     lease,
-    verdict("worker_lost", lease, 0, true, nowMs, cluster.jitter()),
+    verdict("worker_lost", true, lease, NO_RETRIES, nowMs, cluster.jitter()),
   );
-  const message = `Worker ${workerId} was lost while it ran this job`;
+  const message = next.state === "FAILED"
+    ? killerMessage(lease.jobId, workerId, lease.lostWorkers)
+    : `Worker ${workerId} was lost while it held this job`;
   return step({
     type: "fail",
     jobId: lease.jobId,
@@ -70,9 +78,7 @@ export function lostLease(cluster: Cluster, worker: Worker, lease: Lease, nowMs:
     metrics: {},
     status: "LOST",
     errorKind: cancelled ? "aborted" : "worker_lost",
-    message: next.state === "FAILED"
-      ? `${message}, as ${lease.lostWorkers} others before it: the file may end its workers`
-      : message,
+    message,
     countsAs,
     next,
   }, () => [
@@ -127,20 +133,39 @@ function failed(
   body: MessageBody<"conclude">,
 ): Step {
   const errorKind = body.error_kind ?? "plugin";
-  const retries = cluster.plugin(lease.pluginId)?.retries ?? 0;
-  const retryable = body.retryable ?? true;
+  const plugin = cluster.plugin(lease.pluginId);
   const { countsAs, next } = unlessCancelled(
     lease,
-    verdict(errorKind, lease, retries, retryable, end.nowMs, cluster.jitter()),
+    verdict(
+      errorKind,
+      body.retryable ?? true,
+      lease,
+      plugin?.rules ?? NO_RETRIES,
+      end.nowMs,
+      cluster.jitter(),
+    ),
   );
   const message = body.error_message ?? "The worker gave no reason";
-  return step({ type: "fail", ...end, status: "FAILED", errorKind, message, countsAs, next }, (
-    { applied },
-  ) => [
+  const failure = { status: "FAILED", errorKind, message, countsAs, next } as const;
+  const counted = strike(errorKind, plugin, lease.jobId, message);
+  return step({ type: "fail", ...end, ...failure, strike: counted }, ({ applied, paused }) => [
     ...ack(worker, end, applied, applied ? "noted" : "late: the job was taken back"),
     ...moved(cluster, lease, next.state),
     ...(errorKind === "file_changed" ? [rescan(lease)] : []),
+    ...(paused === undefined ? [] : pluginPaused(lease, paused)),
   ]);
+}
+
+/** The breaker has tripped: told to whoever listens, and to the scheduler before its next plan. */
+function pluginPaused({ pluginId, pluginName }: Lease, reason: string): Effect[] {
+  const event = { plugin_id: pluginId, plugin: pluginName, status: "PAUSED", reason };
+  const message = `Plugin '${pluginName}' is paused after ${reason}. ` +
+    `To go on: casparian plugins resume ${pluginName}`;
+  return [
+    { type: "plugins_changed" },
+    { type: "event", topic: "plugin", event },
+    { type: "note", message, fields: {} },
+  ];
 }
 
 /** The worker had no room: not the job's fault, so it is counted as nothing. */

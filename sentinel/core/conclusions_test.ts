@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import type { RetryRules } from "./retry.ts";
 import { ClusterWorld, job, jobs, plugin } from "./testing.ts";
 
-function running(over: Parameters<typeof job>[1] = {}, retries = 0): ClusterWorld {
-  const world = new ClusterWorld(plugin(1, { retries }));
+function running(
+  over: Parameters<typeof job>[1] = {},
+  rules: Partial<RetryRules> = {},
+): ClusterWorld {
+  const none = { retries: 0, memoryMb: null, memoryMbMax: null };
+  const world = new ClusterWorld(plugin(1, { rules: { ...none, ...rules } }));
   world.join("a", "w1");
   world.dispatches([job(1, over)]);
   return world;
@@ -80,7 +85,7 @@ Deno.test("ABORTED by a draining worker gives the job back; by an operator it is
 // An abort and a refusal, or a failure that would be retried, may cross on the wire.
 for (const status of ["REJECTED", "FAILED"] as const) {
   Deno.test(`a cancelled job that ends as ${status} is not queued again`, () => {
-    const world = running({}, 3);
+    const world = running({}, { retries: 3 });
     world.cluster.cancel([1], world.nowMs);
     world.concludes("a", 1, { status, attempt: 1 });
     assert.deepEqual(world.change("fail")?.next, { state: "CANCELLED" });
@@ -97,7 +102,7 @@ Deno.test("a file that ends five workers is FAILED, and says so", () => {
   const fifth = running({ lostWorkers: 4 });
   fifth.ticks(8001);
   assert.equal(fifth.change("fail")?.next.state, "FAILED");
-  assert.match(fifth.change("fail")!.message!, /as 4 others before it/);
+  assert.match(fifth.change("fail")!.message!, /killer file.*as 4 others before it/);
   assert.deepEqual(fifth.states(), ["FAILED"]);
 });
 

@@ -1,6 +1,8 @@
 /** An active plugin version as the scheduler sees it. */
 import type { SinkSpec } from "../../protocol/messages.ts";
-import type { PluginRow } from "../store/store.ts";
+import type { PluginRow, PluginSettings } from "../store/store.ts";
+import { PAUSE_AFTER } from "./breaker.ts";
+import type { RetryRules } from "./retry.ts";
 
 export interface ActivePlugin {
   pluginId: number;
@@ -9,8 +11,13 @@ export interface ActivePlugin {
   versionLabel: string;
   envHash: string;
   sinks: readonly SinkSpec[];
-  /** Attempts that may fail by the plugin's own fault before the job is FAILED, beyond the first. */
-  retries: number;
+  rules: RetryRules;
+  /** Its share of the slots beside other plugins of the same priority. */
+  weight: number;
+  /** Jobs of it that workers may hold at the same time, over all its versions; null: any. */
+  jobsMax: number | null;
+  /** Failures in a row that pause it; 0: never. */
+  pauseAfter: number;
   timeoutMs: number | null;
   paused: string | null;
   row: PluginRow;
@@ -23,22 +30,54 @@ export function defaultSink(topic: string): SinkSpec {
   return { topic, uri: `parquet://output/${topic}`, mode: "replace" };
 }
 
-export function activePlugin(row: PluginRow, topics: TopicSettings): ActivePlugin {
-  const { retries, timeout_s: timeoutS } = row.manifest as {
-    retries?: number;
-    timeout_s?: number;
-  };
+/** @param settings What an operator set for plugins of this name: it goes before MANIFEST. */
+export function activePlugin(
+  row: PluginRow,
+  topics: TopicSettings,
+  settings: PluginSettings = NO_SETTINGS,
+): ActivePlugin {
+  const manifest = row.manifest as ManifestOfStore;
+  const { timeout_s: timeoutS } = manifest;
   return {
     pluginId: row.id,
     name: row.name,
     versionLabel: versionLabel(row),
     envHash: row.envHash ?? "",
     sinks: row.topics.map((topic) => ({ ...defaultSink(topic), ...topics.get(topic) })),
-    retries: retries ?? 0,
+    rules: {
+      retries: manifest.retries ?? 0,
+      memoryMb: manifest.memory_mb ?? null,
+      memoryMbMax: manifest.memory_mb_max ?? null,
+    },
+    ...schedulingOf(manifest, settings),
     timeoutMs: timeoutS === undefined ? null : Math.ceil(timeoutS * 1000),
     paused: row.paused,
     row,
   };
+}
+
+/** What counts for a plugin: the operator's word, else MANIFEST's, else the default. */
+export function schedulingOf(
+  manifest: Pick<ManifestOfStore, "weight" | "pause_after">,
+  settings: PluginSettings = NO_SETTINGS,
+): Pick<ActivePlugin, "weight" | "jobsMax" | "pauseAfter"> {
+  return {
+    weight: settings.weight ?? manifest.weight ?? 1,
+    jobsMax: settings.jobsMax,
+    pauseAfter: settings.pauseAfter ?? manifest.pause_after ?? PAUSE_AFTER,
+  };
+}
+
+const NO_SETTINGS: PluginSettings = { weight: null, jobsMax: null, pauseAfter: null };
+
+/** The fields of a stored MANIFEST that scheduling looks at; it was checked when it was published. */
+interface ManifestOfStore {
+  retries?: number;
+  timeout_s?: number;
+  memory_mb?: number;
+  memory_mb_max?: number;
+  weight?: number;
+  pause_after?: number;
 }
 
 export function versionLabel(row: Pick<PluginRow, "version" | "artifactHash">): string {

@@ -59,7 +59,7 @@ export class Publishing {
     );
     return [...wanted].flatMap((envHash) => {
       const connected = workers.filter(({ peer }) => peer !== null);
-      const states = connected.map(({ environments }) => environments.get(envHash));
+      const states = connected.map(({ environments }) => environments.get(envHash)?.state);
       if (states.includes("preparing")) return [];
       const worker = connected[Math.max(0, states.indexOf("ready"))];
       return worker ? [{ worker, envHash }] : [];

@@ -30,7 +30,7 @@ Deno.test("a paused plugin gets nothing, and keeps nobody waiting", () => {
   world.join("a", "w1", { slots: 4 });
   const ready = [...jobs(1000, 9, { priority: 9 }), ...jobs(2000, 2, { pluginId: 2 })];
   assert.deepEqual(pluginsOf(world.dispatches(ready)), [2, 2]);
-  assert.match(world.cluster.waitingBecause(1)!, /by Ann/);
+  assert.match(world.waiting(1)!, /by Ann/);
 });
 
 Deno.test("a job whose environment is not ready never blocks those behind it", () => {
@@ -70,5 +70,5 @@ Deno.test("a worker that is not connected gets nothing", () => {
   world.join("a", "w1");
   world.cluster.peerGone("a", world.nowMs);
   assert.deepEqual(world.dispatches([job(1)]), []);
-  assert.equal(world.cluster.waitingBecause(1), "no worker is connected");
+  assert.equal(world.waiting(1), "no worker is connected");
 });

@@ -1,9 +1,11 @@
 /** For tests: a cluster without a store, whose outcomes the test gives by hand. */
 import { FEATURES, type Message, type MessageBody } from "../../protocol/messages.ts";
-import type { Change, Outcome, PluginRow, ReadyJob } from "../store/store.ts";
+import type { Change, LaneKey, Outcome, PluginRow, ReadyJob } from "../store/store.ts";
 import { Cluster } from "./cluster.ts";
+import type { Lanes } from "./lanes.ts";
 import type { ActivePlugin } from "./plugin.ts";
 import { type Effect, effectsOf, type Step } from "./step.ts";
+import type { WaitingJob } from "./waiting.ts";
 
 export const ENV = "env";
 
@@ -35,7 +37,10 @@ export function plugin(pluginId = 1, over: Partial<ActivePlugin> = {}): ActivePl
     versionLabel: "1",
     envHash: ENV,
     sinks: [{ topic: "t", uri: "parquet://output/t", mode: "replace" }],
-    retries: 0,
+    rules: { retries: 0, memoryMb: null, memoryMbMax: null },
+    weight: 1,
+    jobsMax: null,
+    pauseAfter: 3,
     timeoutMs: null,
     paused: null,
     row: pluginRow({ id: pluginId, name: `p${pluginId}` }),
@@ -50,6 +55,8 @@ export function job(jobId: number, over: Partial<ReadyJob> = {}): ReadyJob {
     attempt: 0,
     failures: 0,
     lostWorkers: 0,
+    memoryMb: null,
+    rootId: 1,
     generation: jobId,
     priority: 0,
     fileVersionId: jobId,
@@ -65,6 +72,22 @@ export function job(jobId: number, over: Partial<ReadyJob> = {}): ReadyJob {
 
 export function jobs(firstId: number, count: number, over: Partial<ReadyJob> = {}): ReadyJob[] {
   return Array.from({ length: count }, (_, n) => job(firstId + n, over));
+}
+
+/** As if these were all the ready jobs that the store has, in its order. */
+export function fillLanes(lanes: Lanes, ready: readonly ReadyJob[]): void {
+  const ordered = ready.toSorted((a, b) => b.priority - a.priority || a.jobId - b.jobId);
+  const byPlugin = Map.groupBy(ordered, ({ pluginId }) => pluginId);
+  for (const [pluginId, jobs] of byPlugin) {
+    const byLane = Map.groupBy(jobs, (job) => JSON.stringify(laneOf(job)));
+    lanes.refresh(pluginId);
+    lanes.discover(pluginId, [...byLane.keys()].map((key) => JSON.parse(key)));
+    for (const [key, jobs] of byLane) lanes.fill(JSON.parse(key), jobs, jobs.length + 1);
+  }
+}
+
+export function laneOf({ pluginId, rootId, lostWorkers }: ReadyJob): LaneKey {
+  return { pluginId, rootId, suspects: lostWorkers > 0 };
 }
 
 /** A cluster with one plugin; what each call changed and sent is kept. */
@@ -123,9 +146,7 @@ export class ClusterWorld {
 
   /** Queues jobs, plans, and returns what was dispatched as "job@peer". */
   dispatches(ready: readonly ReadyJob[] = [], outcome?: Outcome): string[] {
-    for (const pluginId of new Set(ready.map((job) => job.pluginId))) {
-      this.cluster.lanes.fill(pluginId, ready.filter((job) => job.pluginId === pluginId));
-    }
+    if (ready.length > 0) fillLanes(this.cluster.lanes, ready);
     return this.settle(this.cluster.plan(this.nowMs), outcome).flatMap((effect) =>
       effect.type === "dispatch" ? [`${effect.job.jobId}@${effect.peer}`] : []
     );
@@ -134,6 +155,11 @@ export class ClusterWorld {
   ticks(afterMs: number): Effect[] {
     this.nowMs += afterMs;
     return this.settle(this.cluster.tick(this.nowMs));
+  }
+
+  /** Why jobs of a plugin, or this one of them, do not run. */
+  waiting(pluginId: number, job: WaitingJob | null = null): string | undefined {
+    return this.cluster.waitingBecause(pluginId, job, null, this.nowMs)?.text;
   }
 
   change<T extends Change["type"]>(type: T): Extract<Change, { type: T }> | undefined {

@@ -6,16 +6,22 @@ export interface Lease {
   jobId: number;
   pluginId: number;
   pluginName: string;
+  rootId: number;
   filePath: string;
   attempt: number;
   failures: number;
   lostWorkers: number;
+  /** The limit it was raised to after a memory death. */
+  memoryMb: number | null;
   untilMs: number;
   /** An operator cancelled it: when it is given up if the worker does not answer. */
   cancelBeforeMs: number | null;
 }
 
-export type EnvironmentState = "preparing" | "ready" | { problem: string; retryAtMs: number };
+export type EnvironmentState =
+  | { state: "ready" }
+  | { state: "preparing"; sinceMs: number }
+  | { state: "failed"; problem: string; retryAtMs: number };
 
 export interface Worker {
   workerId: string;
@@ -30,10 +36,20 @@ export interface Worker {
   lastSeenMs: number;
   /** Told us it has no slot: nothing is sent to it until then. */
   fullUntilMs: number;
+  /** An operator wants it to take no new jobs, or it is stopping by itself. */
+  draining: Draining;
   /** Running average of its jobs' run times; null before the first one. */
   jobMs: number | null;
   leases: Map<number, Lease>;
   environments: Map<string, EnvironmentState>;
+  /** Environments for which it has a warm template: a job of theirs begins without starting Python. */
+  warm: ReadonlySet<string>;
+}
+
+/** By an operator's word, which the store keeps, or by the worker's own. */
+export interface Draining {
+  byOperator: boolean;
+  byItself: boolean;
 }
 
 /** A plain v4 worker has 4 slots, and may still refuse a DISPATCH right after a CONCLUDE. */
@@ -59,6 +75,20 @@ export function noteJobMs(worker: Worker, runMs: number): void {
   worker.jobMs = (worker.jobMs ?? runMs) * (1 - LATEST_SHARE) + runMs * LATEST_SHARE;
 }
 
+/** Nothing new is given to a worker that drains; what it has it finishes. */
+export function isDraining({ draining }: Worker): boolean {
+  return draining.byOperator || draining.byItself;
+}
+
+/** Connected, and meant to be given work. */
+export function isServing(worker: Worker): boolean {
+  return worker.peer !== null && !isDraining(worker);
+}
+
+export function isReady(worker: Worker, envHash: string): boolean {
+  return worker.environments.get(envHash)?.state === "ready";
+}
+
 export function has(worker: Worker, feature: Feature): boolean {
   return worker.features.has(feature);
 }
@@ -79,8 +109,10 @@ export function newWorker(
     sandbox: body?.sandbox ?? "",
     lastSeenMs: nowMs,
     fullUntilMs: 0,
+    draining: { byOperator: false, byItself: false },
     jobMs: null,
     leases: new Map(),
-    environments: new Map((body?.envs ?? []).map((hash) => [hash, "ready"])),
+    environments: new Map((body?.envs ?? []).map((hash) => [hash, { state: "ready" }])),
+    warm: new Set(),
   };
 }

@@ -10,6 +10,7 @@ import { migrate, readMigrations } from "./migrate.ts";
 import { sqliteIntake } from "./sqlite_intake.ts";
 import { sqliteJobs } from "./sqlite_jobs.ts";
 import { sqlitePlugins } from "./sqlite_plugins.ts";
+import { sqliteQueue } from "./sqlite_queue.ts";
 import { sqliteSettings } from "./sqlite_settings.ts";
 import type { Change, Outcome, Store } from "./store.ts";
 import { StoreError } from "./store_error.ts";
@@ -59,6 +60,7 @@ function cannotOpen(path: string, cause: Error): StoreError {
 
 function storeOver(db: DatabaseSync, nowMs: () => number): Store {
   const jobs = sqliteJobs(db);
+  const queue = sqliteQueue(db);
   const intake = sqliteIntake(db);
   const plugins = sqlitePlugins(db);
   const settings = sqliteSettings(db);
@@ -93,7 +95,7 @@ function storeOver(db: DatabaseSync, nowMs: () => number): Store {
       case "log":
         return jobs.log(change);
       case "wake":
-        return jobs.wake(change);
+        return queue.wake(change);
       case "worker_seen":
         return settings.workerSeen(change);
       case "worker_lost":
@@ -113,16 +115,18 @@ function storeOver(db: DatabaseSync, nowMs: () => number): Store {
 
   const store: { [K in keyof Store]: (...args: Parameters<Store[K]>) => unknown } = {
     commit: (changes) => transaction(() => changes.map(apply)),
-    readyJobs: (pluginId, limit) => jobs.ready(pluginId, limit),
-    readyPlugins: () => jobs.readyPlugins(),
-    runningJobs: () => jobs.running(),
-    nextWakeMs: () => jobs.nextWakeMs(),
+    readyLanes: (pluginId) => queue.readyLanes(pluginId),
+    readyJobs: (lane, limit) => queue.ready(lane, limit),
+    runningJobs: () => queue.running(),
+    nextWakeMs: () => queue.nextWakeMs(),
     plugin: (pluginId) => plugins.byId(pluginId),
     activePlugins: () => plugins.active(),
     unfinishedPlugins: () => plugins.unfinished(),
     addPlugin: (plugin) => transaction(() => plugins.add(plugin)),
     restagePlugin: (pluginId) => plugins.restage(pluginId),
     pausePlugin: (name, reason) => plugins.pause(name, reason),
+    pluginSettings: () => plugins.settings(),
+    setPlugin: (name, changed) => transaction(() => plugins.set(name, changed)),
     lockfile: (envHash) => plugins.lockfile(envHash),
     lockfileFor: (requirements, python) => plugins.lockfileFor(requirements, python),
     saveLockfile: (lock) => plugins.saveLockfile(lock),
@@ -131,11 +135,15 @@ function storeOver(db: DatabaseSync, nowMs: () => number): Store {
     enqueue: (wanted, atMs) => transaction(() => ({ queued: intake.enqueue(wanted, atMs) })),
     intakeProgress: (pluginId, afterFileId) =>
       transaction(() => plugins.progress(pluginId, afterFileId, nowMs())),
-    retry: (jobIds, atMs) => transaction(() => intake.retry(jobIds, atMs)),
+    retry: (jobIds, atMs, priority) => transaction(() => intake.retry(jobIds, atMs, priority)),
+    prioritise: (jobIds, priority) => transaction(() => intake.prioritise(jobIds, priority)),
     cancel: (jobIds, atMs) => transaction(() => intake.cancel(jobIds, atMs)),
     roots: () => settings.roots(),
     addRoot: (root) => settings.addRoot(root),
     removeRoot: (name, atMs) => settings.removeRoot(name, atMs),
+    limitRoot: (name, jobsMax) => settings.limitRoot(name, jobsMax),
+    drainWorker: (workerId, draining) => settings.drainWorker(workerId, draining),
+    drainingWorkers: () => settings.drainingWorkers(),
     rules: () => settings.rules(),
     saveRule: (rule) => settings.saveRule(rule),
     deleteRule: (ruleId) => settings.deleteRule(ruleId),

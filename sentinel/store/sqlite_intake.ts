@@ -35,8 +35,10 @@ const NEWEST_JOB =
   `SELECT id, plugin_id, file_version_id, generation, state, error_kind FROM processing_jobs
   WHERE file_id = :fileId AND plugin_name = :pluginName ORDER BY generation DESC LIMIT 1`;
 const ADD_JOB = `INSERT INTO processing_jobs
-    (plugin_id, plugin_name, file_id, file_version_id, generation, state, priority, created_at_ms)
-  VALUES (:pluginId, :pluginName, :fileId, :fileVersionId, :generation, 'QUEUED', :priority, :nowMs)
+    (plugin_id, plugin_name, root_id, file_id, file_version_id, generation, state, priority,
+     created_at_ms)
+  VALUES (:pluginId, :pluginName, (SELECT root_id FROM files WHERE id = :fileId), :fileId,
+    :fileVersionId, :generation, 'QUEUED', :priority, :nowMs)
   RETURNING id`;
 const FIND_JOB = `SELECT id FROM processing_jobs
   WHERE plugin_id = :pluginId AND file_version_id = :fileVersionId`;
@@ -44,8 +46,13 @@ const FIND_JOB = `SELECT id FROM processing_jobs
 const REQUEUE = `UPDATE processing_jobs
   SET state = 'QUEUED', generation = :generation, not_before_ms = 0, worker_id = NULL,
       lease_until_ms = NULL, failures = 0, lost_workers = 0, error_kind = NULL,
-      error_message = NULL, finished_at_ms = NULL
+      error_message = NULL, finished_at_ms = NULL, priority = coalesce(:priority, priority)
   WHERE id = :jobId`;
+const PRIORITISE = `UPDATE processing_jobs SET priority = :priority
+  WHERE id = :jobId AND state = 'QUEUED'`;
+// Its worker is told; the mark lets a restarted sentinel tell it again.
+const MARK_CANCELLED = `UPDATE processing_jobs SET cancel_at_ms = :nowMs
+  WHERE id = :jobId AND state = 'RUNNING'`;
 const CANCEL_OLDER = `UPDATE processing_jobs
   SET state = 'CANCELLED', finished_at_ms = :nowMs, error_kind = NULL,
       error_message = 'Superseded by job ' || :jobId
@@ -111,6 +118,8 @@ export function sqliteIntake(db: DatabaseSync) {
     setGeneration: statement(db, SET_GENERATION),
     job: statement<JobRow>(db, JOB),
     cancel: statement(db, CANCEL),
+    markCancelled: statement(db, MARK_CANCELLED),
+    prioritise: statement(db, PRIORITISE),
   };
 
   /** Hands out generations from the one counter, written back once. */
@@ -160,7 +169,7 @@ export function sqliteIntake(db: DatabaseSync) {
     const { pluginId, fileVersionId } = job;
     const known = sql.findJob.get({ pluginId, fileVersionId });
     if (!known) return sql.addJob.get({ ...job, generation, nowMs })!.id;
-    sql.requeue.run({ jobId: known.id, generation });
+    sql.requeue.run({ jobId: known.id, generation, priority: null });
     return known.id;
   }
 
@@ -207,7 +216,11 @@ export function sqliteIntake(db: DatabaseSync) {
         return [...queued];
       });
     },
-    retry(jobIds: readonly number[], _nowMs: number): { plugins: number[]; refused: Refusal[] } {
+    retry(
+      jobIds: readonly number[],
+      _nowMs: number,
+      priority?: number,
+    ): { plugins: number[]; refused: Refusal[] } {
       const plugins = new Set<number>();
       const refused: Refusal[] = [];
       withGenerations((next) => {
@@ -218,10 +231,23 @@ export function sqliteIntake(db: DatabaseSync) {
             refused.push({ job_id: jobId, reason: reason ?? "" });
             continue;
           }
-          sql.requeue.run({ jobId, generation: next() });
+          sql.requeue.run({ jobId, generation: next(), priority: priority ?? null });
           plugins.add(job.plugin_id);
         }
       });
+      return { plugins: [...plugins], refused };
+    },
+    prioritise(
+      jobIds: readonly number[],
+      priority: number,
+    ): { plugins: number[]; refused: Refusal[] } {
+      const plugins = new Set<number>();
+      const refused: Refusal[] = [];
+      for (const jobId of jobIds) {
+        const job = sql.job.get({ jobId });
+        if (job && sql.prioritise.run({ jobId, priority }).changes > 0) plugins.add(job.plugin_id);
+        else refused.push({ job_id: jobId, reason: notQueued(jobId, job?.state) });
+      }
       return { plugins: [...plugins], refused };
     },
     cancel(jobIds: readonly number[], nowMs: number) {
@@ -230,13 +256,19 @@ export function sqliteIntake(db: DatabaseSync) {
       let cancelled = 0;
       for (const jobId of jobIds) {
         const job = sql.job.get({ jobId });
-        if (job?.state === "RUNNING") running.push(jobId);
+        if (sql.markCancelled.run({ jobId, nowMs }).changes > 0) running.push(jobId);
         else if (sql.cancel.run({ jobId, nowMs }).changes > 0) cancelled++;
         else refused.push({ job_id: jobId, reason: cancelRefusal(jobId, job?.state) });
       }
       return { cancelled, running, refused };
     },
   };
+}
+
+function notQueued(jobId: number, state: string | undefined): string {
+  return state === undefined
+    ? `There is no job ${jobId}`
+    : `Job ${jobId} is ${state}: only a queued job has a turn to wait for`;
 }
 
 function cancelRefusal(jobId: number, state: string | undefined): string {

@@ -1,6 +1,10 @@
 /** A job filter as SQL: what `jobs.list` shows is what `jobs.retry` and `jobs.cancel` would take. */
 import type { JobFilter } from "../../protocol/control.ts";
 
+const CHANGED_AT = "coalesce(j.finished_at_ms, j.started_at_ms, j.created_at_ms)";
+const RAN_ON = `EXISTS (SELECT 1 FROM job_attempts a
+  WHERE a.job_id = j.id AND a.worker_id = :worker)`;
+
 /** @param after Only jobs with a smaller id: the newest come first. */
 export function jobFilter(
   filter: JobFilter,
@@ -23,5 +27,9 @@ export function jobFilter(
   if (filter.path !== undefined) {
     add("instr(f.folder || '/' || f.name, :path) > 0", { path: filter.path });
   }
+  if (filter.root !== undefined) add("r.name = :root", { root: filter.root });
+  if (filter.worker !== undefined) add(RAN_ON, { worker: filter.worker });
+  if (filter.since_ms !== undefined) add(`${CHANGED_AT} >= :since`, { since: filter.since_ms });
+  if (filter.until_ms !== undefined) add(`${CHANGED_AT} < :until`, { until: filter.until_ms });
   return { where: parts.length === 0 ? "TRUE" : parts.join(" AND "), values };
 }

@@ -1,12 +1,11 @@
-/** All SQL that moves jobs, attempts and outputs. The rules: docs/decisions/0001-keys-and-the-commit.md. */
-import { createHash } from "node:crypto";
+/** All SQL that moves jobs, attempts and outputs; sqlite_queue.ts reads what waits. The rules: docs/decisions/0001-keys-and-the-commit.md. */
 import type { DatabaseSync } from "node:sqlite";
 import { statement } from "./statement.ts";
-import type { Change, KeyedOutput, Outcome, ReadyJob, RunningJob } from "./store.ts";
+import type { BreakerStrike, Change, KeyedOutput, Outcome } from "./store.ts";
 
 const CLAIM = `UPDATE processing_jobs
   SET state = 'RUNNING', worker_id = :workerId, attempt = :attempt, lease_until_ms = :leaseUntilMs,
-      started_at_ms = :nowMs
+      started_at_ms = :nowMs, cancel_at_ms = NULL
   WHERE id = :jobId AND state = 'QUEUED' AND attempt = :attempt - 1 AND not_before_ms = 0
     AND generation = :generation`;
 const OPEN_ATTEMPT =
@@ -23,9 +22,20 @@ const COMPLETE = `UPDATE processing_jobs
 const FAIL = `UPDATE processing_jobs
   SET state = :state, worker_id = NULL, lease_until_ms = NULL, not_before_ms = :notBeforeMs,
       finished_at_ms = :finishedAtMs, error_kind = :errorKind, error_message = :message,
-      failures = failures + :failures, lost_workers = lost_workers + :lostWorkers
+      failures = failures + :failures, lost_workers = lost_workers + :lostWorkers,
+      memory_mb = coalesce(:memoryMb, memory_mb)
   WHERE id = :jobId AND state = 'RUNNING' AND attempt = :attempt AND worker_id = :workerId`;
-const JOB_KEY = `SELECT j.plugin_name, j.file_id, j.generation, v.content_hash
+// In the same transaction as the attempt's end, so that a restart neither forgets nor doubles one.
+const ADD_STRIKE = `UPDATE plugin_manifests SET failures_in_row = failures_in_row + 1
+  WHERE id = (SELECT plugin_id FROM processing_jobs WHERE id = :jobId)`;
+const TRIP_BREAKER = `UPDATE plugin_manifests
+  SET paused = failures_in_row || ' failures in a row, ' || :lastFailure
+  WHERE id = (SELECT plugin_id FROM processing_jobs WHERE id = :jobId) AND paused IS NULL
+    AND status = 'ACTIVE' AND failures_in_row >= :pauseAfter AND :pauseAfter > 0
+  RETURNING paused`;
+const CLEAR_STRIKES = `UPDATE plugin_manifests SET failures_in_row = 0
+  WHERE id = :pluginId AND failures_in_row > 0`;
+const JOB_KEY = `SELECT j.plugin_id, j.plugin_name, j.file_id, j.generation, v.content_hash
   FROM processing_jobs j JOIN file_versions v ON v.id = j.file_version_id
   WHERE j.id = :jobId AND j.state = 'RUNNING' AND j.attempt = :attempt AND j.worker_id = :workerId`;
 const RETIRE_OLDER = `UPDATE outputs SET state = 'RETIRED', retired_at_ms = :nowMs
@@ -57,25 +67,6 @@ const RENEW = `UPDATE processing_jobs SET lease_until_ms = :leaseUntilMs
   WHERE worker_id = :workerId AND state = 'RUNNING'`;
 const LOG_LINE = `INSERT INTO job_logs (job_id, attempt, ts_ms, level, text)
   VALUES (:jobId, :attempt, :tsMs, :level, :text)`;
-const WAKE = `UPDATE processing_jobs SET not_before_ms = 0
-  WHERE state = 'QUEUED' AND not_before_ms > 0 AND not_before_ms <= :nowMs`;
-
-const READY = `SELECT j.id, j.plugin_id, j.attempt, j.failures, j.lost_workers, j.generation,
-    j.priority, j.file_version_id, v.content_hash, f.size, f.mtime_ms, f.folder, f.name,
-    r.name AS root, r.directory
-  FROM processing_jobs j
-  JOIN file_versions v ON v.id = j.file_version_id
-  JOIN files f ON f.id = j.file_id
-  JOIN source_roots r ON r.id = f.root_id
-  WHERE j.plugin_id = :pluginId AND j.state = 'QUEUED' AND j.not_before_ms = 0
-  ORDER BY j.priority DESC, j.id LIMIT :limit`;
-const READY_PLUGINS = `SELECT id FROM plugin_manifests p WHERE status = 'ACTIVE' AND EXISTS (
-  SELECT 1 FROM processing_jobs WHERE plugin_id = p.id AND state = 'QUEUED' AND not_before_ms = 0)`;
-const RUNNING = `SELECT id, plugin_id, attempt, failures, lost_workers, worker_id
-  FROM processing_jobs WHERE state = 'RUNNING' ORDER BY id`;
-const NEXT_WAKE = `SELECT min(not_before_ms) AS at_ms FROM processing_jobs
-  WHERE state = 'QUEUED' AND not_before_ms > 0`;
-
 const UNPROMOTED = `SELECT job_id, topic, uri, staged FROM outputs
   WHERE promoted_at_ms IS NULL AND state = 'LIVE' ORDER BY id LIMIT :limit`;
 const UNPROMOTED_COUNT = `SELECT count(*) AS n FROM outputs
@@ -84,30 +75,11 @@ const PROMOTED = `UPDATE outputs SET promoted_at_ms = :nowMs
   WHERE job_id = :jobId AND uri = :uri AND promoted_at_ms IS NULL`;
 
 interface JobKey {
+  plugin_id: number;
   plugin_name: string;
   file_id: number;
   generation: number;
   content_hash: string;
-}
-interface RunningRow {
-  id: number;
-  plugin_id: number;
-  attempt: number;
-  failures: number;
-  lost_workers: number;
-  worker_id: string;
-}
-interface ReadyRow extends Omit<RunningRow, "worker_id"> {
-  generation: number;
-  priority: number;
-  file_version_id: number;
-  content_hash: string;
-  size: number;
-  mtime_ms: number;
-  folder: string;
-  name: string;
-  root: string;
-  directory: string;
 }
 interface UnpromotedRow {
   job_id: number;
@@ -124,20 +96,21 @@ export function sqliteJobs(db: DatabaseSync) {
     closeAttempt: statement(db, CLOSE_ATTEMPT),
     complete: statement(db, COMPLETE),
     fail: statement(db, FAIL),
+    addStrike: statement(db, ADD_STRIKE),
+    tripBreaker: statement<{ paused: string }>(db, TRIP_BREAKER),
+    clearStrikes: statement(db, CLEAR_STRIKES),
     jobKey: statement<JobKey>(db, JOB_KEY),
     retireOlder: statement<{ uri: string }>(db, RETIRE_OLDER),
     isStale: statement<{ stale: number }>(db, IS_STALE),
     hasOutput: statement<{ uri: string }>(db, HAS_OUTPUT),
     addOutput: statement(db, ADD_OUTPUT),
-    accepted: statement<Omit<JobKey, "content_hash">>(db, ACCEPTED),
+    accepted: statement<Pick<JobKey, "file_id" | "plugin_name" | "generation">>(
+      db,
+      ACCEPTED,
+    ),
     retiredOfFile: statement<{ uri: string }>(db, RETIRED_OF_FILE),
     renew: statement(db, RENEW),
     logLine: statement(db, LOG_LINE),
-    wake: statement(db, WAKE),
-    ready: statement<ReadyRow>(db, READY),
-    readyPlugins: statement<{ id: number }>(db, READY_PLUGINS),
-    running: statement<RunningRow>(db, RUNNING),
-    nextWake: statement<{ at_ms: number | null }>(db, NEXT_WAKE),
     unpromoted: statement<UnpromotedRow>(db, UNPROMOTED),
     unpromotedCount: statement<{ n: number }>(db, UNPROMOTED_COUNT),
     promoted: statement(db, PROMOTED),
@@ -174,6 +147,7 @@ export function sqliteJobs(db: DatabaseSync) {
     }
     const rows = change.outputs.reduce((sum, output) => sum + output.rows, 0);
     sql.complete.run({ jobId, attempt, workerId, nowMs, rows });
+    sql.clearStrikes.run({ pluginId: key.plugin_id });
     closeAttempt(change, "COMPLETED", null, null);
     const retired = sql.retireOlder.all({ ...owner, nowMs })
       .map((row) => row.uri);
@@ -244,10 +218,18 @@ export function sqliteJobs(db: DatabaseSync) {
       message: change.message,
       failures: change.countsAs === "failure" ? 1 : 0,
       lostWorkers: change.countsAs === "lost_worker" ? 1 : 0,
+      memoryMb: next.state === "QUEUED" ? next.memoryMb ?? null : null,
     });
     if (done.changes === 0) return { applied: false };
     closeAttempt(change, change.status, change.errorKind, change.message);
-    return { applied: true };
+    const paused = change.strike ? addStrike(jobId, change.strike) : undefined;
+    return { applied: true, ...(paused === undefined ? {} : { paused }) };
+  }
+
+  /** @returns The reason, if this failure is the one that pauses the plugin's version. */
+  function addStrike(jobId: number, { pauseAfter, lastFailure }: BreakerStrike) {
+    sql.addStrike.run({ jobId });
+    return sql.tripBreaker.get({ jobId, pauseAfter, lastFailure })?.paused;
   }
 
   function closeAttempt(
@@ -286,53 +268,11 @@ export function sqliteJobs(db: DatabaseSync) {
       }
       return { applied: true };
     },
-    wake({ nowMs }: EndOf<"wake">): Outcome {
-      return { applied: sql.wake.run({ nowMs }).changes > 0 };
-    },
-    ready(pluginId: number, limit: number): ReadyJob[] {
-      return sql.ready.all({ pluginId, limit }).map((row) => readyJob(row));
-    },
-    readyPlugins(): number[] {
-      return sql.readyPlugins.all().map((row) => row.id);
-    },
-    running(): RunningJob[] {
-      return sql.running.all().map((row) => ({
-        jobId: row.id,
-        pluginId: row.plugin_id,
-        attempt: row.attempt,
-        failures: row.failures,
-        lostWorkers: row.lost_workers,
-        workerId: row.worker_id,
-      }));
-    },
-    nextWakeMs(): number | null {
-      return sql.nextWake.get()!.at_ms;
-    },
     unpromoted(limit: number) {
       return sql.unpromoted.all({ limit });
     },
     unpromotedCount(): number {
       return sql.unpromotedCount.get()!.n;
     },
-  };
-}
-
-function readyJob(row: ReadyRow): ReadyJob {
-  const path = row.folder === "" ? row.name : `${row.folder}/${row.name}`;
-  return {
-    jobId: row.id,
-    pluginId: row.plugin_id,
-    attempt: row.attempt,
-    failures: row.failures,
-    lostWorkers: row.lost_workers,
-    generation: row.generation,
-    priority: row.priority,
-    fileVersionId: row.file_version_id,
-    filePath: `${row.directory}/${path}`,
-    rootDirectory: row.directory,
-    fileKey: createHash("sha256").update(`${row.root}\0${path}`).digest("hex"),
-    contentHash: row.content_hash,
-    size: row.size,
-    mtimeMs: row.mtime_ms,
   };
 }

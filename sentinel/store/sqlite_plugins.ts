@@ -1,7 +1,7 @@
 /** All SQL of plugin versions and their environments. */
 import type { DatabaseSync } from "node:sqlite";
 import type { PluginStatus } from "../../protocol/records.ts";
-import type { Change, NewPlugin, Outcome, PluginRow } from "./store.ts";
+import type { Change, NewPlugin, Outcome, PluginRow, PluginSettings } from "./store.ts";
 import { statement } from "./statement.ts";
 
 const COLUMNS = `id, name, version, source_code, artifact_hash, env_hash, pattern, topics, manifest,
@@ -28,13 +28,21 @@ const SUPERSEDE_WAITING = `UPDATE plugin_manifests
   SET status = 'SUPERSEDED', reason = 'A newer version was published before this one was active'
   WHERE status IN ('PENDING', 'STAGING') AND name = :name AND id <> :pluginId`;
 const ACTIVATE = `UPDATE plugin_manifests
-  SET status = 'ACTIVE', reason = NULL, activated_at_ms = :nowMs, intake_after_file_id = 0
+  SET status = 'ACTIVE', reason = NULL, activated_at_ms = :nowMs, intake_after_file_id = 0,
+      paused = NULL, failures_in_row = 0
   WHERE id = :pluginId AND status = 'STAGING'`;
 const IS_STAGING = `SELECT id FROM plugin_manifests WHERE id = :pluginId AND status = 'STAGING'`;
 const RESTAGE = `UPDATE plugin_manifests SET status = 'STAGING', reason = NULL
   WHERE id = :pluginId AND status IN ('SUPERSEDED', 'REJECTED')`;
-const PAUSE = `UPDATE plugin_manifests SET paused = :reason
+const PAUSE = `UPDATE plugin_manifests SET paused = :reason,
+    failures_in_row = CASE WHEN :reason IS NULL THEN 0 ELSE failures_in_row END
   WHERE name = :name AND status = 'ACTIVE'`;
+const IS_KNOWN = `SELECT 1 AS one FROM plugin_manifests WHERE name = :name LIMIT 1`;
+const SETTINGS = `SELECT name, weight, jobs_max, pause_after FROM plugin_settings`;
+const SETTING = `${SETTINGS} WHERE name = :name`;
+const SET = `INSERT INTO plugin_settings (name, weight, jobs_max, pause_after)
+  VALUES (:name, :weight, :jobsMax, :pauseAfter)
+  ON CONFLICT DO UPDATE SET weight = :weight, jobs_max = :jobsMax, pause_after = :pauseAfter`;
 const PROGRESS = `UPDATE plugin_manifests SET intake_after_file_id = :afterFileId
   WHERE id = :pluginId`;
 // Jobs of older versions whose file the new version no longer wants.
@@ -73,6 +81,12 @@ interface Row {
   paused: string | null;
   intake_after_file_id: number | null;
 }
+interface SettingsRow {
+  name: string;
+  weight: number | null;
+  jobs_max: number | null;
+  pause_after: number | null;
+}
 type ChangeOf<T extends Change["type"]> = Extract<Change, { type: T }>;
 
 export function sqlitePlugins(db: DatabaseSync) {
@@ -90,6 +104,10 @@ export function sqlitePlugins(db: DatabaseSync) {
     isStaging: statement<{ id: number }>(db, IS_STAGING),
     restage: statement(db, RESTAGE),
     pause: statement(db, PAUSE),
+    isKnown: statement<{ one: number }>(db, IS_KNOWN),
+    settings: statement<SettingsRow>(db, SETTINGS),
+    setting: statement<SettingsRow>(db, SETTING),
+    set: statement(db, SET),
     progress: statement(db, PROGRESS),
     dropOlderJobs: statement(db, DROP_OLDER_JOBS),
     lockfile: statement<{ lockfile: string; python: string | null }>(db, LOCKFILE),
@@ -159,6 +177,12 @@ export function sqlitePlugins(db: DatabaseSync) {
     unfinished: () => sql.unfinished.all().map(pluginRow),
     restage: (pluginId: number) => void sql.restage.run({ pluginId }),
     pause: (name: string, reason: string | null) => sql.pause.run({ name, reason }).changes > 0,
+    settings: () => new Map(sql.settings.all().map((row) => [row.name, settingsOf(row)])),
+    set(name: string, changed: Partial<PluginSettings>): boolean {
+      if (!sql.isKnown.get({ name })) return false;
+      sql.set.run({ name, ...settingsOf(sql.setting.get({ name })), ...changed });
+      return true;
+    },
     progress(pluginId: number, afterFileId: number | null, nowMs: number): void {
       sql.progress.run({ pluginId, afterFileId });
       if (afterFileId === null) sql.dropOlderJobs.run({ pluginId, nowMs });
@@ -182,6 +206,14 @@ export function sqlitePlugins(db: DatabaseSync) {
 
 function nullable<T, U>(value: T | undefined, map: (value: T) => U): U | null {
   return value === undefined ? null : map(value);
+}
+
+function settingsOf(row: SettingsRow | undefined): PluginSettings {
+  return {
+    weight: row?.weight ?? null,
+    jobsMax: row?.jobs_max ?? null,
+    pauseAfter: row?.pause_after ?? null,
+  };
 }
 
 function pluginRow(row: Row): PluginRow {

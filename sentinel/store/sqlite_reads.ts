@@ -11,24 +11,34 @@ import {
   type Result,
 } from "../../protocol/control.ts";
 import type { StateCounts } from "../../protocol/records.ts";
-import { defaultSink, versionLabel } from "../core/plugin.ts";
+import { defaultSink, schedulingOf, versionLabel } from "../core/plugin.ts";
 import { countsByPlugin, noJobs } from "./job_counts.ts";
 import { jobFilter } from "./sqlite_job_filter.ts";
 import { statement } from "./statement.ts";
+import type { PluginSettings } from "./store.ts";
 
 export type ReadMethod = {
   [M in Method]: typeof METHODS[M]["kind"] extends "read" ? M : never;
 }[Method];
 export type Reads = { [M in ReadMethod]: (params: ParsedParams<M>) => Result<M> };
 
+const AHEAD_MAX = 1_000_000;
 const PATH = `CASE f.folder WHEN '' THEN f.name ELSE f.folder || '/' || f.name END`;
 const JOB = `j.id, j.plugin_name AS plugin, p.version, p.artifact_hash, r.name AS root,
   ${PATH} AS path, j.state, j.priority, j.attempt, j.generation, j.worker_id, j.rows, j.error_kind,
   j.error_message, j.created_at_ms, j.started_at_ms, j.finished_at_ms`;
 const JOB_TABLES = `processing_jobs j JOIN plugin_manifests p ON p.id = j.plugin_id
   JOIN files f ON f.id = j.file_id JOIN source_roots r ON r.id = f.root_id`;
-const JOB_DETAILS = `SELECT ${JOB}, v.size AS file_size, v.content_hash
+const JOB_DETAILS = `SELECT ${JOB}, v.size AS file_size, v.content_hash, j.plugin_id, j.root_id,
+    j.failures, j.lost_workers, j.memory_mb,
+    CASE WHEN j.state = 'QUEUED' AND j.not_before_ms > 0 THEN j.not_before_ms END AS retry_at_ms
   FROM ${JOB_TABLES} JOIN file_versions v ON v.id = j.file_version_id WHERE j.id = :jobId`;
+// Bounded, as nobody needs to know whether a million or two stand in front.
+const AHEAD = (lostWorkers: "= 0" | "> 0") =>
+  `SELECT count(*) AS jobs FROM (SELECT 1 FROM processing_jobs
+    WHERE plugin_id = :pluginId AND state = 'QUEUED' AND not_before_ms = 0
+      AND lost_workers ${lostWorkers}
+      AND (priority > :priority OR (priority = :priority AND id < :jobId)) LIMIT ${AHEAD_MAX})`;
 const ATTEMPTS = `SELECT attempt, worker_id, started_at_ms, finished_at_ms, status, error_kind,
     error_message, metrics FROM job_attempts WHERE job_id = :jobId ORDER BY attempt`;
 const OUTPUT = `o.id, o.job_id, o.topic, o.plugin_name AS plugin, ${PATH} AS path, o.uri, o.rows,
@@ -42,13 +52,14 @@ const OUTPUTS = `SELECT ${OUTPUT} FROM ${OUTPUT_TABLES}
   WHERE o.state = 'LIVE' AND o.id > :after ORDER BY o.id LIMIT :limit`;
 const LOGS = `SELECT id, attempt, ts_ms, level, text FROM job_logs
   WHERE job_id = :jobId AND id > :after ORDER BY id LIMIT :limit`;
+const SETTINGS = `SELECT name, weight, jobs_max, pause_after FROM plugin_settings`;
 const PLUGIN = `id, name, version, status, reason, paused, artifact_hash, env_hash, pattern, topics,
-  publisher, created_at_ms, activated_at_ms`;
+  publisher, created_at_ms, activated_at_ms, failures_in_row, manifest`;
 const PLUGINS = `SELECT ${PLUGIN} FROM plugin_manifests ORDER BY name, id`;
 const PLUGINS_NEWEST = `SELECT ${PLUGIN} FROM plugin_manifests p
   WHERE status IN ('PENDING', 'STAGING', 'ACTIVE')
     OR id = (SELECT max(id) FROM plugin_manifests q WHERE q.name = p.name) ORDER BY name, id`;
-const PLUGIN_BY_ID = `SELECT ${PLUGIN}, source_code, manifest FROM plugin_manifests
+const PLUGIN_BY_ID = `SELECT ${PLUGIN}, source_code FROM plugin_manifests
   WHERE id = :pluginId`;
 const COUNTS = `SELECT plugin_name, state, jobs FROM job_counts`;
 const RULES = `SELECT id, pattern, tag, priority, enabled, description FROM routing_rules
@@ -87,6 +98,8 @@ export function openSqliteReads(path: string): Reads & { close(): void } {
   };
   const sql = {
     jobDetails: all(JOB_DETAILS),
+    ahead: all(AHEAD("= 0")),
+    suspectsAhead: all(AHEAD("> 0")),
     attempts: all(ATTEMPTS),
     outputsOfJob: all(OUTPUTS_OF_JOB),
     outputsOfTopic: all(OUTPUTS_OF_TOPIC),
@@ -96,12 +109,28 @@ export function openSqliteReads(path: string): Reads & { close(): void } {
     pluginsNewest: all(PLUGINS_NEWEST),
     pluginById: all(PLUGIN_BY_ID),
     counts: all(COUNTS),
+    settings: all(SETTINGS),
     rules: all(RULES),
     topics: all(TOPICS),
     files: all(FILES),
     environments: all(ENVIRONMENTS),
     audit: all(AUDIT),
   };
+  /** Ready jobs of the same plugin version that the scheduler would take first. */
+  function ahead({ plugin_id: pluginId, priority, id: jobId }: Row): number {
+    const place = { pluginId, priority, jobId };
+    return sql.ahead(place)[0].jobs + sql.suspectsAhead(place)[0].jobs;
+  }
+
+  function pluginSettings(): Map<string, PluginSettings> {
+    return new Map(
+      sql.settings().map(({ name, ...row }: Row) => [
+        name,
+        { weight: row.weight, jobsMax: row.jobs_max, pauseAfter: row.pause_after },
+      ]),
+    );
+  }
+
   return {
     "jobs.list"({ filter, after, limit }) {
       const { where, values } = jobFilter(filter, after);
@@ -115,14 +144,14 @@ export function openSqliteReads(path: string): Reads & { close(): void } {
       return {
         ...job(row),
         error_message: row.error_message,
-        file_size: row.file_size,
-        content_hash: row.content_hash,
         attempts: sql.attempts({ jobId }).map((attempt: Row) => ({
           ...attempt,
           metrics: attempt.metrics === null ? null : JSON.parse(attempt.metrics),
         })),
         outputs: sql.outputsOfJob({ jobId, after: 0, limit: 1000 }),
+        ahead: row.state === "QUEUED" ? ahead(row) : 0,
         waiting_because: null,
+        held: false,
       };
     },
     "jobs.logs": ({ job_id: jobId, after = 0, limit }) => ({
@@ -134,17 +163,17 @@ export function openSqliteReads(path: string): Reads & { close(): void } {
     }),
     "plugins.list"({ all_versions }) {
       const counts = countsByPlugin(sql.counts());
+      const settings = pluginSettings();
       const rows = all_versions ? sql.plugins() : sql.pluginsNewest();
-      return { plugins: rows.map((row: Row) => plugin(row, counts)) };
+      return { plugins: rows.map((row: Row) => plugin(row, counts, settings.get(row.name))) };
     },
     "plugins.get"({ plugin_id: pluginId }) {
       const [row] = sql.pluginById({ pluginId });
       if (!row) throw new ControlError("not_found", `There is no plugin version ${pluginId}`);
-      const { source_code, manifest } = row;
       return {
-        ...plugin(row, countsByPlugin(sql.counts())),
-        source_code,
-        manifest: JSON.parse(manifest),
+        ...plugin(row, countsByPlugin(sql.counts()), pluginSettings().get(row.name)),
+        source_code: row.source_code,
+        manifest: JSON.parse(row.manifest),
       };
     },
     "rules.list": () => ({
@@ -165,9 +194,7 @@ export function openSqliteReads(path: string): Reads & { close(): void } {
   };
 }
 
-function job(
-  { version, artifact_hash, error_message, file_size: _, content_hash: __, ...row }: Row,
-) {
+function job({ version, artifact_hash, error_message, ...row }: Row) {
   const [error = null] = error_message?.trimEnd().split("\n").slice(-1) ?? [];
   return {
     ...row,
@@ -176,13 +203,21 @@ function job(
   };
 }
 
-function plugin({ source_code: _, manifest: __, ...row }: Row, counts: Map<string, StateCounts>) {
+function plugin(
+  { source_code: _, manifest, ...row }: Row,
+  counts: Map<string, StateCounts>,
+  settings: PluginSettings | undefined,
+) {
+  const { weight, jobsMax, pauseAfter } = schedulingOf(JSON.parse(manifest), settings);
   return {
     ...row,
     version: versionLabel({ version: row.version, artifactHash: row.artifact_hash }),
     pattern: JSON.parse(row.pattern),
     topics: JSON.parse(row.topics),
     jobs: counts.get(row.name) ?? noJobs(),
+    weight,
+    jobs_max: jobsMax,
+    pause_after: pauseAfter,
   };
 }
 

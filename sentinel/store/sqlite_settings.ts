@@ -5,7 +5,8 @@ import type { Rule } from "../../protocol/records.ts";
 import type { Change, JobCount, Outcome, RootRow, TopicCount } from "./store.ts";
 import { statement } from "./statement.ts";
 
-const ROOTS = `SELECT r.id, r.name, r.directory, r.settle_ms, r.poll_ms, c.files, c.problems
+const ROOTS =
+  `SELECT r.id, r.name, r.directory, r.settle_ms, r.poll_ms, r.jobs_max, c.files, c.problems
   FROM source_roots r JOIN root_counts c ON c.root_id = r.id
   WHERE r.removed_at_ms IS NULL ORDER BY r.id`;
 const ADD_ROOT = `INSERT INTO source_roots (name, directory, settle_ms, poll_ms)
@@ -14,6 +15,8 @@ const ADD_ROOT = `INSERT INTO source_roots (name, directory, settle_ms, poll_ms)
     poll_ms = :pollMs, removed_at_ms = NULL
   RETURNING id`;
 const REMOVE_ROOT = `UPDATE source_roots SET removed_at_ms = :nowMs
+  WHERE name = :name AND removed_at_ms IS NULL`;
+const LIMIT_ROOT = `UPDATE source_roots SET jobs_max = :jobsMax
   WHERE name = :name AND removed_at_ms IS NULL`;
 
 const RULES = `SELECT id, pattern, tag, priority, enabled, description FROM routing_rules
@@ -39,6 +42,8 @@ const WORKER_SEEN =
   ON CONFLICT DO UPDATE SET last_seen_ms = :nowMs, lost_at_ms = NULL`;
 const WORKER_LOST = `UPDATE workers SET lost_at_ms = :nowMs, last_seen_ms = :nowMs
   WHERE id = :workerId`;
+const DRAIN_WORKER = `UPDATE workers SET draining = :draining WHERE id = :workerId`;
+const DRAINING_WORKERS = `SELECT id FROM workers WHERE draining = 1`;
 const AUDIT = `INSERT INTO audit_log (at_ms, who, action, detail)
   VALUES (:atMs, :who, :action, :detail)`;
 
@@ -50,6 +55,7 @@ export function sqliteSettings(db: DatabaseSync) {
     roots: statement<RootRow>(db, ROOTS),
     addRoot: statement<{ id: number }>(db, ADD_ROOT),
     removeRoot: statement(db, REMOVE_ROOT),
+    limitRoot: statement(db, LIMIT_ROOT),
     rules: statement<RuleRow>(db, RULES),
     addRule: statement(db, ADD_RULE),
     updateRule: statement(db, UPDATE_RULE),
@@ -63,6 +69,8 @@ export function sqliteSettings(db: DatabaseSync) {
     topicCounts: statement<TopicCount>(db, TOPIC_COUNTS),
     workerSeen: statement(db, WORKER_SEEN),
     workerLost: statement(db, WORKER_LOST),
+    drainWorker: statement(db, DRAIN_WORKER),
+    drainingWorkers: statement<{ id: string }>(db, DRAINING_WORKERS),
     audit: statement(db, AUDIT),
   };
   return {
@@ -70,6 +78,8 @@ export function sqliteSettings(db: DatabaseSync) {
     addRoot: (root: { name: string; directory: string; settleMs: number; pollMs: number }) =>
       sql.addRoot.get(root)!.id,
     removeRoot: (name: string, nowMs: number) => sql.removeRoot.run({ name, nowMs }).changes > 0,
+    limitRoot: (name: string, jobsMax: number | null) =>
+      sql.limitRoot.run({ name, jobsMax }).changes > 0,
     rules: (): Rule[] => sql.rules.all().map((rule) => ({ ...rule, enabled: rule.enabled === 1 })),
     /** @returns The rule's id, or null when there is none to update. */
     saveRule(rule: Omit<Rule, "id"> & { id?: number }): number | null {
@@ -93,6 +103,9 @@ export function sqliteSettings(db: DatabaseSync) {
     workerLost({ workerId, nowMs }: ChangeOf<"worker_lost">): Outcome {
       return { applied: sql.workerLost.run({ workerId, nowMs }).changes > 0 };
     },
+    drainWorker: (workerId: string, draining: boolean) =>
+      sql.drainWorker.run({ workerId, draining: draining ? 1 : 0 }).changes > 0,
+    drainingWorkers: () => sql.drainingWorkers.all().map(({ id }) => id),
     audit: (entry: { atMs: number; who: string; action: string; detail: string }) =>
       void sql.audit.run(entry),
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { openSqliteStore } from "./sqlite.ts";
-import { storeConformance, StoreWorld } from "./store_conformance.ts";
+import { readyJobs, storeConformance, StoreWorld } from "./store_conformance.ts";
 
 storeConformance("sqlite", () => openSqliteStore(":memory:", () => 1));
 
@@ -30,7 +30,7 @@ async function play(world: StoreWorld, pluginId: number, { kind, name, content }
   if (kind === "unreadable") {
     return void await world.observe({ unreadable: [{ ...place, reason: "EACCES" }] });
   }
-  const [job] = await world.store.readyJobs(pluginId, 1);
+  const [job] = await readyJobs(world.store, pluginId);
   if (!job) return;
   if (kind === "cancel") return void await world.store.cancel([job.jobId], 9);
   await world.claim(job);

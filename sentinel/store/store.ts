@@ -19,8 +19,11 @@ export interface ReadyJob {
   attempt: number;
   failures: number;
   lostWorkers: number;
+  /** The limit it was raised to after a memory death; null while MANIFEST's own counts. */
+  memoryMb: number | null;
   generation: number;
   priority: number;
+  rootId: number;
   fileVersionId: number;
   filePath: string;
   /** The folder of its source root: what a plugin may read. */
@@ -32,13 +35,36 @@ export interface ReadyJob {
   mtimeMs: number;
 }
 
+/**
+ * A part of the queue that is read by itself: of one plugin version, one source root, and either jobs
+ * that never lost a worker or the suspects. So nothing stands before another that it must not hold up.
+ */
+export interface LaneKey {
+  pluginId: number;
+  rootId: number;
+  suspects: boolean;
+}
+
 export interface RunningJob {
   jobId: number;
   pluginId: number;
+  pluginName: string;
+  rootId: number;
   attempt: number;
   failures: number;
   lostWorkers: number;
+  memoryMb: number | null;
   workerId: string;
+  /** A person has asked for its end. */
+  cancelled: boolean;
+}
+
+/** What a failed attempt does to its plugin version's count of failures in a row. */
+export interface BreakerStrike {
+  /** As many pause it; 0: they are only counted. */
+  pauseAfter: number;
+  /** What follows "50 failures in a row" in the reason that people see. */
+  lastFailure: string;
 }
 
 /** An attempt's end, and what becomes of its job. */
@@ -69,7 +95,12 @@ export type Change =
     message: string | null;
     /** What this attempt is counted as; a rejected one is counted as nothing. */
     countsAs: "failure" | "lost_worker" | "nothing";
-    next: { state: "FAILED" } | { state: "CANCELLED" } | { state: "QUEUED"; notBeforeMs: number };
+    /** None where the failure says nothing about the plugin's version. */
+    strike?: BreakerStrike | null;
+    next:
+      | { state: "FAILED" }
+      | { state: "CANCELLED" }
+      | { state: "QUEUED"; notBeforeMs: number; memoryMb?: number };
   } & AttemptEnd)
   | { type: "repeated_receipt"; jobId: number; attempt: number; workerId: string }
   | { type: "promoted"; outputs: readonly { job_id: number; uri: string }[]; nowMs: number }
@@ -102,6 +133,8 @@ export interface Outcome {
   retired?: string[];
   /** Of a completion whose topic's mode is `error`: why it was turned into a failure. */
   refused?: string;
+  /** Of a failure that paused its plugin version: the reason that was stored. */
+  paused?: string;
 }
 
 export interface WorkerRow {
@@ -131,6 +164,13 @@ export interface PluginRow {
   paused: string | null;
   /** Backfill's place: files up to this id are taken in; null when all are. */
   intakeAfterFileId: number | null;
+}
+
+/** What an operator set for all versions of a plugin; null: as MANIFEST or the default has it. */
+export interface PluginSettings {
+  weight: number | null;
+  jobsMax: number | null;
+  pauseAfter: number | null;
 }
 
 export interface NewPlugin {
@@ -208,10 +248,10 @@ export interface Store {
   /** Applies all changes in one durable transaction, in order; outcomes match them by position. */
   commit(changes: readonly Change[]): Promise<Outcome[]>;
 
-  /** The first `limit` ready jobs of a plugin version: highest priority first, then oldest. */
-  readyJobs(pluginId: number, limit: number): Promise<ReadyJob[]>;
-  /** Plugin versions that have ready jobs. */
-  readyPlugins(): Promise<number[]>;
+  /** The lanes of a plugin version that have ready jobs; the cost hangs on their number alone. */
+  readyLanes(pluginId: number): Promise<LaneKey[]>;
+  /** The first `limit` ready jobs of a lane: highest priority first, then oldest. */
+  readyJobs(lane: LaneKey, limit: number): Promise<ReadyJob[]>;
   runningJobs(): Promise<RunningJob[]>;
   /** When the earliest delayed retry is due, or null. */
   nextWakeMs(): Promise<number | null>;
@@ -224,7 +264,12 @@ export interface Store {
   addPlugin(plugin: NewPlugin): Promise<{ pluginId: number; fresh: boolean }>;
   /** Puts an older version back in line to be activated. */
   restagePlugin(pluginId: number): Promise<void>;
+  /** Pauses the active version, or lets it go on (null), with no failures counted. */
   pausePlugin(name: string, reason: string | null): Promise<boolean>;
+  /** By plugin name. */
+  pluginSettings(): Promise<Map<string, PluginSettings>>;
+  /** Changes what is given, for all versions of that name; false if there is no such plugin. */
+  setPlugin(name: string, settings: Partial<PluginSettings>): Promise<boolean>;
   lockfile(envHash: string): Promise<{ lockfile: string; python: string | null } | null>;
   /** The lockfile that the same requirements got before, if any. */
   lockfileFor(requirements: readonly string[], python: string | null): Promise<string | null>;
@@ -244,11 +289,18 @@ export interface Store {
   /** Notes how far a plugin's backfill is. */
   intakeProgress(pluginId: number, afterFileId: number | null): Promise<void>;
 
+  /** @param priority The jobs' from now on; as it was if absent. */
   retry(
     jobIds: readonly number[],
     nowMs: number,
+    priority?: number,
   ): Promise<{ plugins: number[]; refused: Refusal[] }>;
-  /** Cancels queued jobs; running ones are named, for the caller to abort. */
+  /** Sets the priority of queued jobs; resolves with the plugin versions whose order has changed. */
+  prioritise(
+    jobIds: readonly number[],
+    priority: number,
+  ): Promise<{ plugins: number[]; refused: Refusal[] }>;
+  /** Cancels queued jobs; running ones are marked and named, for the caller to abort. */
   cancel(
     jobIds: readonly number[],
     nowMs: number,
@@ -262,6 +314,12 @@ export interface Store {
     pollMs: number;
   }): Promise<number>;
   removeRoot(name: string, nowMs: number): Promise<boolean>;
+  /** @param jobsMax Of its files, at the same time; null: any number. False if there is no such root. */
+  limitRoot(name: string, jobsMax: number | null): Promise<boolean>;
+  /** False if no such worker was ever seen. */
+  drainWorker(workerId: string, draining: boolean): Promise<boolean>;
+  /** Workers that an operator wants to take no new jobs, and that are not lost. */
+  drainingWorkers(): Promise<string[]>;
   rules(): Promise<Rule[]>;
   saveRule(rule: Omit<Rule, "id"> & { id?: number }): Promise<number | null>;
   deleteRule(ruleId: number): Promise<boolean>;

@@ -36,7 +36,7 @@ export class StoreWorld {
   /** Sees a file with this content and queues it; resolves with the job. */
   async queue(pluginId: number, name: string, contentHash: string): Promise<ReadyJob | undefined> {
     await this.want(pluginId, await this.see(name, contentHash));
-    return (await this.store.readyJobs(pluginId, 100)).at(-1);
+    return (await readyJobs(this.store, pluginId)).at(-1);
   }
 
   want(pluginId: number, files: readonly { fileId: number; versionId: number }[]) {
@@ -94,6 +94,13 @@ export class StoreWorld {
   async live(): Promise<string[]> {
     return (await this.store.unpromoted(1000)).map(({ uri }) => uri).sort();
   }
+}
+
+/** All ready jobs of a plugin version, over its lanes, in the order in which they are to run. */
+export async function readyJobs(store: Store, pluginId: number): Promise<ReadyJob[]> {
+  const lanes = await store.readyLanes(pluginId);
+  const jobs = await Promise.all(lanes.map((lane) => store.readyJobs(lane, 1000)));
+  return jobs.flat().toSorted((a, b) => b.priority - a.priority || a.jobId - b.jobId);
 }
 
 function newPlugin(version: string, over: Partial<NewPlugin> = {}): NewPlugin {
@@ -214,9 +221,9 @@ export function storeConformance(name: string, open: Open): void {
     await world.fail(job, { state: "QUEUED", notBeforeMs: 50 });
     assert.equal(await world.store.nextWakeMs(), 50);
     await world.store.commit([{ type: "wake", nowMs: 49 }]);
-    assert.deepEqual(await world.store.readyJobs(pluginId, 9), []);
+    assert.deepEqual(await readyJobs(world.store, pluginId), []);
     await world.store.commit([{ type: "wake", nowMs: 50 }]);
-    const [again] = await world.store.readyJobs(pluginId, 9);
+    const [again] = await readyJobs(world.store, pluginId);
     assert.deepEqual([again?.attempt, again?.failures], [1, 1]);
     assert.equal(await world.store.nextWakeMs(), null);
   });
@@ -233,7 +240,7 @@ export function storeConformance(name: string, open: Open): void {
     await world.fail(job, { state: "FAILED" });
     assert.match((await store.cancel([job.jobId], 9)).refused[0]!.reason, /already is FAILED/);
     assert.deepEqual(await store.retry([job.jobId], 9), { plugins: [pluginId], refused: [] });
-    const [again] = await store.readyJobs(pluginId, 9);
+    const [again] = await readyJobs(store, pluginId);
     assert.ok(again!.generation > job.generation);
     assert.equal((await store.cancel([job.jobId], 9)).cancelled, 1);
     await world.queue(pluginId, "a", "B");
@@ -247,7 +254,7 @@ export function storeConformance(name: string, open: Open): void {
     assert.deepEqual((await world.want(pluginId, files)).queued, []);
     assert.deepEqual(await world.see("a", "A"), [], "a touch is no change");
     await world.queue(pluginId, "a", "B");
-    const ready = await world.store.readyJobs(pluginId, 9);
+    const ready = await readyJobs(world.store, pluginId);
     assert.deepEqual(ready.map(({ contentHash }) => contentHash), ["B"]);
   });
 
@@ -255,7 +262,7 @@ export function storeConformance(name: string, open: Open): void {
     const pluginId = await world.publish("v1");
     await world.queue(pluginId, "a", "A");
     await world.observe({ deleted: [{ folder: "d", name: "a" }] });
-    assert.deepEqual(await world.store.readyJobs(pluginId, 9), []);
+    assert.deepEqual(await readyJobs(world.store, pluginId), []);
     assert.deepEqual(await world.store.currentFiles(0, 9), []);
     const again = await world.queue(pluginId, "a", "A");
     assert.equal(again?.filePath, "/in/d/a");
@@ -294,8 +301,8 @@ export function storeConformance(name: string, open: Open): void {
     await world.queue(oldId, "a", "A");
     const newId = await world.publish("v2");
     assert.equal((await world.store.plugin(newId))?.intakeAfterFileId, 0);
-    assert.equal((await world.store.readyJobs(oldId, 9)).length, 1);
+    assert.equal((await readyJobs(world.store, oldId)).length, 1);
     await world.store.intakeProgress(newId, null);
-    assert.equal((await world.store.readyJobs(oldId, 9)).length, 0);
+    assert.equal((await readyJobs(world.store, oldId)).length, 0);
   });
 }
