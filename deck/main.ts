@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   logs: async () => (await import("./commands/logs.ts")).addLogs,
   retry: async () => (await import("./commands/retry.ts")).addRetry,
   cancel: async () => (await import("./commands/retry.ts")).addCancel,
+  prioritise: async () => (await import("./commands/prioritise.ts")).addPrioritise,
   wait: async () => (await import("./commands/wait.ts")).addWait,
   files: async () => (await import("./commands/files.ts")).addFiles,
   roots: async () => (await import("./commands/roots.ts")).addRoots,

@@ -7,10 +7,15 @@
  */
 import * as z from "zod";
 import { Count, RowId, TimeMs, TopicName } from "./ids.ts";
-import { PAUSE_AFTER_MAX, WEIGHT_MAX } from "./manifest.ts";
 import * as record from "./records.ts";
 import { JobState, Page } from "./records.ts";
 import { ErrorKind, LogLine, SinkMode } from "./messages.ts";
+import {
+  JOB_PRIORITY_MAX,
+  JOBS_AT_ONCE_MAX,
+  PAUSE_AFTER_MAX,
+  WEIGHT_MAX,
+} from "./scheduling_bounds.ts";
 
 const none = z.strictObject({});
 const ok = z.object({ ok: z.literal(true) });
@@ -31,9 +36,8 @@ export type JobFilter = z.infer<typeof JobFilter>;
 /** By number or by a filter; neither is refused, as nothing chosen must not mean everything. */
 const Choice = { job_ids: z.array(RowId).optional(), filter: JobFilter.optional() };
 const Refused = z.array(z.object({ job_id: RowId, reason: z.string() }));
-export const JOB_PRIORITY_MAX = 10_000;
 const Priority = z.number().int().min(-JOB_PRIORITY_MAX).max(JOB_PRIORITY_MAX);
-const JobsMax = z.number().int().min(1).max(1_000_000);
+const JobsMax = z.number().int().min(1).max(JOBS_AT_ONCE_MAX);
 
 const method = <P extends z.ZodType, R extends z.ZodType, K extends "read" | "write">(
   params: P,

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { TOPIC_PATTERN } from "./ids.ts";
+import { PAUSE_AFTER_MAX, WEIGHT_MAX } from "./scheduling_bounds.ts";
 
 export const PLUGIN_NAME_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
 export const PLUGIN_VERSION_PATTERN = /^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$/;
@@ -21,10 +22,6 @@ const PRIORITY_MAX = 100;
 const RETRIES_MAX = 10;
 const TIMEOUT_S_MAX = 7 * 24 * 60 * 60;
 const MEMORY_MB_MAX = 1024 * 1024;
-/** A plugin's share beside others; also what an operator may set. */
-export const WEIGHT_MAX = 100;
-/** Failures in a row; also what an operator may set. */
-export const PAUSE_AFTER_MAX = 1_000_000;
 
 const must = (rule: string) => ({ error: `must be ${rule}` });
 

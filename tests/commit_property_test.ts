@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { openSqliteStore } from "../sentinel/store/sqlite.ts";
-import { readyJobs } from "../sentinel/store/store_conformance.ts";
+import { readyJobs } from "../sentinel/store/scheduling_conformance.ts";
 import type { ReadyJob, Store } from "../sentinel/store/store.ts";
 import type { SinkMode } from "../protocol/messages.ts";
 

@@ -22,6 +22,8 @@ export interface LoopParts {
   readonly jobs: Omit<JobParts, "logs" | "interpreterOf">;
   readonly landing: Landing;
   readonly preparations: Preparations;
+  /** Hashes of the environments whose Python is started. */
+  warm(): readonly string[];
 }
 
 export class WorkerLoop {
@@ -148,7 +150,7 @@ export class WorkerLoop {
   #tick(): void {
     this.#timerAtMs = Infinity;
     const progress: Progress = Array.from(this.#runs.values(), (run) => run.progress);
-    this.#handle({ type: "tick", progress });
+    this.#handle({ type: "tick", progress, warm: this.#parts.warm() });
   }
 
   #finish(): void {

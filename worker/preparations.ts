@@ -27,6 +27,12 @@ export class Preparations {
     return this.#ready.get(envHash);
   }
 
+  /** The ready environments that these interpreters are of. */
+  hashesOf(interpreterPaths: readonly string[]): string[] {
+    const paths = new Set(interpreterPaths);
+    return [...this.#ready].filter(([, path]) => paths.has(path)).map(([envHash]) => envHash);
+  }
+
   /** Folders that a process must see to run this interpreter. */
   foldersOf(interpreterPath: string): readonly string[] {
     return this.#folders.get(interpreterPath) ?? [];

@@ -22,10 +22,11 @@ import {
 import type { LogLevel, Random } from "../protocol/ports.ts";
 import { CatalogCalls, type Pending } from "./catalog_calls.ts";
 import { abortedReceipt, plainConclude, rejection } from "./conclusions.ts";
+import { heartbeat, type HeartbeatExtras } from "./heartbeat.ts";
 import { type Job, JobSlots } from "./job_slots.ts";
 import { Link } from "./link.ts";
 import { Outbox, type Receipt } from "./receipts.ts";
-import type { Effect, Progress, SessionEvent } from "./session_events.ts";
+import type { Effect, SessionEvent } from "./session_events.ts";
 
 const ERR_GAP_MS = 1000;
 /** After the last job, how long its receipt may wait for an answer before a draining worker ends. */
@@ -53,7 +54,8 @@ export class Session {
   readonly #link: Link;
   #effects: Effect[] = [];
   #nowMs = 0;
-  #progress: Progress = [];
+  /** By the last tick. */
+  #told: Pick<HeartbeatExtras, "progress" | "warm"> = { progress: [], warm: [] };
   #errAtMs = -Infinity;
   #promoting = 0;
   /** Older attempts whose processes are being killed: they hold no slot, but still have a stage. */
@@ -95,7 +97,7 @@ export class Session {
       case "start":
         return this.#identify();
       case "tick":
-        this.#progress = event.progress;
+        this.#told = { progress: event.progress, warm: event.warm ?? [] };
         return this.#tick();
       case "message":
         return this.#onMessage(event.message);
@@ -221,13 +223,8 @@ export class Session {
   #heartbeat(): void {
     this.#link.beat(this.#nowMs);
     const jobIds = [...this.#slots.jobIds(), ...this.#outbox.jobIds()];
-    this.#send("heartbeat", 0, {
-      status: jobIds.length > 0 ? "BUSY" : "IDLE",
-      ...(jobIds[0] === undefined ? {} : { current_job_id: jobIds[0] }),
-      active_job_count: jobIds.length,
-      active_job_ids: jobIds,
-      ...(this.#link.ours && this.#progress.length > 0 ? { progress: this.#progress } : {}),
-    });
+    const extras = { ...this.#told, draining: this.#drain !== undefined };
+    this.#send("heartbeat", 0, heartbeat(jobIds, this.#link.ours ? extras : undefined));
   }
 
   #onMalformed(reason: string, answer: boolean): void {
@@ -371,6 +368,7 @@ export class Session {
     const killAtMs = this.#nowMs + limitMs;
     this.#drain ??= { killAtMs, endAtMs: Infinity };
     this.#drain.killAtMs = Math.min(this.#drain.killAtMs, killAtMs);
+    if (this.#talks) this.#heartbeat(); // so that nothing more is sent to be rejected
     for (const job of this.#slots.takeQueued()) this.#reject(job);
   }
 

@@ -10,7 +10,8 @@ export type KillCause = "aborted" | "superseded" | "drained";
 export type Progress = NonNullable<MessageBody<"heartbeat">["progress"]>;
 export type SessionEvent =
   | { type: "start" }
-  | { type: "tick"; progress: Progress }
+  /** `warm`: the environments whose Python is started. */
+  | { type: "tick"; progress: Progress; warm?: readonly string[] }
   | { type: "message"; message: Message }
   /** What came was no message; `answer` is false if it was a broken ERR. */
   | { type: "malformed"; reason: string; answer: boolean }

@@ -72,6 +72,12 @@ export class Templates {
     return run;
   }
 
+  /** Paths of the interpreters that are started and warm, for whatever data roots. */
+  warmInterpreters(): string[] {
+    const warm = [...this.#warm].filter(([, { isWarm }]) => isWarm);
+    return warm.map(([key]) => interpreterOf(key));
+  }
+
   /** Ends what has been idle for too long. Called every few seconds; a test calls it by hand. */
   sweep(): void {
     const sinceMs = this.#options.nowMs() - this.#options.idleMs;
@@ -184,4 +190,8 @@ export class Templates {
 /** Templates are shared by whoever may see the same files with the same environment. */
 function keyOf(job: PluginJob): string {
   return JSON.stringify([job.interpreterPath, ...job.dataRoots.toSorted()]);
+}
+
+function interpreterOf(key: string): string {
+  return JSON.parse(key)[0];
 }

@@ -28,6 +28,11 @@ export class WarmTemplate {
     return this.#template?.isGone ?? false;
   }
 
+  /** A job that comes now finds Python started. */
+  get isWarm(): boolean {
+    return this.#template !== undefined && !this.isGone;
+  }
+
   get isBusy(): boolean {
     return this.#busy > 0;
   }

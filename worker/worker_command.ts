@@ -103,6 +103,7 @@ async function build(
     jobs: { plugins, sinks, folders, clock },
     landing: new Landing(sinks, folders, logger),
     preparations,
+    warm: () => preparations.hashesOf(plugins.warmInterpreters()),
   });
 }
 

@@ -103,6 +103,24 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** As {@link wholeNumber}, or one word that stands for null: "none", "default". */
+export function wordOrNumber(
+  word: string,
+  min: number,
+  max: number,
+): (text: string) => number | null {
+  const number = wholeNumber(min, max);
+  return (text) => {
+    if (text === word) return null;
+    try {
+      return number(text);
+    } catch {
+      const rule = `It must be a whole number from ${min} to ${max}, or "${word}".`;
+      throw new InvalidArgumentError(rule);
+    }
+  };
+}
+
 export const rowId = wholeNumber(1, Number.MAX_SAFE_INTEGER);
 
 /** For arguments that may be given more than once. */

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Result } from "../../protocol/control.ts";
 import type { CliIo } from "../../protocol/ports.ts";
 import { printable } from "../terminal/printable.ts";
-import { bytes, count, duration } from "../terminal/quantities.ts";
+import { bytes, count, counted, duration } from "../terminal/quantities.ts";
 import {
   addClientCommand,
   type ClientOptions,
@@ -32,6 +32,10 @@ function jobLines(job: JobDetails, io: CliIo): string[] {
     `  content   sha256 ${job.content_hash}`,
     `  plugin    ${job.plugin}@${job.plugin_version}`,
     `  priority  ${job.priority}, generation ${job.generation}`,
+    ...job.memory_mb === null ? [] : [`  memory    limit raised to ${count(job.memory_mb)} MiB`],
+    ...job.lost_workers === 0
+      ? []
+      : [`  lost      ${counted(job.lost_workers, "worker")} that held this job`],
     ...job.waiting_because ? [`  waits     ${printable(job.waiting_because)}`] : [],
     ...section("attempts", attemptLines(job, io)),
     ...section("outputs", outputLines(job, io)),

@@ -12,7 +12,7 @@ import {
   wholeNumber,
   withSentinel,
 } from "./client.ts";
-import { type FilterOptions, toJobFilter, withFilterOptions } from "./job_filter.ts";
+import { chosenFilter, type FilterOptions, withFilterOptions } from "./job_filter.ts";
 
 interface JobsOptions extends ClientOptions, FilterOptions {
   readonly limit: number;
@@ -21,9 +21,11 @@ interface JobsOptions extends ClientOptions, FilterOptions {
 
 export function addJobs(program: Command, io: CliIo): void {
   withFilterOptions(addClientCommand(program, "jobs", [
-    "jobs --status FAILED",
+    "jobs --failed",
+    "jobs --failed --error-kind worker_lost --since 2h",
     "jobs --plugin sales_csv --path 2026-01 --json",
   ]))
+    .option("--failed", "all that failed: --status FAILED")
     .option("--limit <number>", "at most so many", wholeNumber(1, 1000), 50)
     .option("--after <id>", "continue after this job", rowId)
     .action((options: JobsOptions) =>
@@ -33,7 +35,7 @@ export function addJobs(program: Command, io: CliIo): void {
 
 async function listJobs(client: ControlClient, io: CliIo, options: JobsOptions): Promise<void> {
   const { limit, after } = options;
-  const filter = toJobFilter(options);
+  const filter = chosenFilter(options, io.nowMs());
   const page = await client.call("jobs.list", {
     filter,
     limit,

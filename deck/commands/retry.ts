@@ -3,15 +3,25 @@ import type { Command } from "commander";
 import type { JobFilter } from "../../protocol/control.ts";
 import { EXIT, UsageError } from "../../protocol/exit_codes.ts";
 import type { CliIo } from "../../protocol/ports.ts";
+import { JOB_PRIORITY_MAX } from "../../protocol/scheduling_bounds.ts";
 import { printable } from "../terminal/printable.ts";
 import { counted } from "../terminal/quantities.ts";
-import { addClientCommand, type ClientOptions, print, rowIds, withSentinel } from "./client.ts";
-import { type FilterOptions, toJobFilter, withFilterOptions } from "./job_filter.ts";
+import {
+  addClientCommand,
+  type ClientOptions,
+  print,
+  rowIds,
+  wholeNumber,
+  withSentinel,
+} from "./client.ts";
+import { chosenFilter, type FilterOptions, withFilterOptions } from "./job_filter.ts";
 
-interface ChoiceOptions extends ClientOptions, FilterOptions {
-  readonly failed?: boolean;
+export interface ChoiceOptions extends ClientOptions, FilterOptions {
   readonly all?: boolean;
+  readonly priority?: number;
 }
+
+export const jobPriority = wholeNumber(-JOB_PRIORITY_MAX, JOB_PRIORITY_MAX);
 
 interface Choice {
   job_ids?: number[];
@@ -27,14 +37,20 @@ export function addRetry(program: Command, io: CliIo): void {
   withFilterOptions(addClientCommand(program, "retry", [
     "retry 12 13",
     "retry --failed",
+    "retry --failed --error-kind sink --since 2h --priority 10",
     "retry --plugin sales_csv --status COMPLETED",
   ]))
     .argument("[ids...]", "the jobs' numbers", rowIds)
     .option("--failed", "all that failed: --status FAILED")
+    .option("--priority <number>", "their priority from now on; higher goes first", jobPriority)
     .action(async (ids: number[], options: ChoiceOptions) => {
-      const choice = chosenJobs("retry", ids, options);
+      const choice = chosenJobs("retry", ids, options, io.nowMs());
+      const { priority } = options;
       await withSentinel(io, options, async (client) => {
-        const reply = await client.call("jobs.retry", choice);
+        const reply = await client.call("jobs.retry", {
+          ...choice,
+          ...priority === undefined ? {} : { priority },
+        });
         report(io, options, reply, `${counted(reply.retried, "job")} queued again`);
       });
     });
@@ -49,7 +65,7 @@ export function addCancel(program: Command, io: CliIo): void {
     .argument("[ids...]", "the jobs' numbers", rowIds)
     .option("--all", "all that are queued or running")
     .action(async (ids: number[], options: ChoiceOptions) => {
-      const choice = chosenJobs("cancel", ids, options);
+      const choice = chosenJobs("cancel", ids, options, io.nowMs());
       await withSentinel(io, options, async (client) => {
         const reply = await client.call("jobs.cancel", choice);
         report(io, options, reply, `${counted(reply.cancelled, "job")} cancelled`);
@@ -61,9 +77,10 @@ export function addCancel(program: Command, io: CliIo): void {
 export function chosenJobs(
   command: string,
   ids: readonly number[],
-  options: FilterOptions & { failed?: boolean; all?: boolean },
+  options: FilterOptions & { all?: boolean },
+  nowMs: number,
 ): Choice {
-  const filter = { ...toJobFilter(options), ...options.failed && { state: ["FAILED" as const] } };
+  const filter = chosenFilter(options, nowMs);
   const filtered = Object.keys(filter).length > 0 || options.all === true;
   if (ids.length > 0 && filtered) {
     throw new UsageError(`Cannot ${command} both jobs by number and by a filter: give one of them`);
@@ -75,7 +92,7 @@ export function chosenJobs(
   );
 }
 
-function report(
+export function report(
   io: CliIo,
   options: ClientOptions,
   reply: { refused: readonly Refusal[] },

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { resolve } from "node:path";
 import type { ControlClient } from "../../protocol/control.ts";
 import type { CliIo } from "../../protocol/ports.ts";
+import { JOBS_AT_ONCE_MAX } from "../../protocol/scheduling_bounds.ts";
 import { ago, count } from "../terminal/quantities.ts";
 import {
   addCommand,
@@ -11,6 +12,7 @@ import {
   wholeNumber,
   withClientOptions,
   withSentinel,
+  wordOrNumber,
 } from "./client.ts";
 
 interface AddOptions extends ClientOptions {
@@ -25,6 +27,7 @@ export function addRoots(program: Command, io: CliIo): void {
   const roots = addCommand(program, "roots", [
     "roots",
     "roots add /mnt/share/incoming --name incoming",
+    "roots limit incoming 4",
     "roots rm incoming",
   ]);
   withClientOptions(roots.command("list", { isDefault: true }))
@@ -50,12 +53,26 @@ export function addRoots(program: Command, io: CliIo): void {
         await listRoots(client, io, options);
       })
     );
+  addRootLimit(roots, io);
   withClientOptions(roots.command("rm"))
     .description("Watch a folder no longer; what landed from it stays")
     .argument("<name>")
     .action((name: string, options: ClientOptions) =>
       withSentinel(io, options, async (client) => {
         await client.call("roots.remove", { name });
+        await listRoots(client, io, options);
+      })
+    );
+}
+
+function addRootLimit(roots: Command, io: CliIo): void {
+  withClientOptions(roots.command("limit"))
+    .description("Set how many jobs may read a folder's files at the same time")
+    .argument("<name>")
+    .argument("<jobs>", "so many at most, or none", wordOrNumber("none", 1, JOBS_AT_ONCE_MAX))
+    .action((name: string, jobs: number | null, options: ClientOptions) =>
+      withSentinel(io, options, async (client) => {
+        await client.call("roots.limit", { name, jobs_max: jobs });
         await listRoots(client, io, options);
       })
     );
@@ -70,10 +87,11 @@ async function listRoots(client: ControlClient, io: CliIo, options: ClientOption
       root.name,
       count(root.files),
       count(root.problems),
+      root.jobs_max === null ? "-" : count(root.jobs_max),
       ago(root.last_scan_ms, nowMs),
       root.directory,
       root.problem ?? "",
     ]);
-    return tableLines(io, ["NAME", ">FILES", ">PROBLEMS", "SCANNED", "FOLDER", ""], rows);
+    return tableLines(io, ["NAME", ">FILES", ">PROBLEMS", ">LIMIT", "SCANNED", "FOLDER", ""], rows);
   });
 }

@@ -3,7 +3,7 @@ import type { CliIo } from "../../protocol/ports.ts";
 import { type Status, statusText } from "../terminal/progress.ts";
 import { printable } from "../terminal/printable.ts";
 import { counted } from "../terminal/quantities.ts";
-import { pluginTable, topicTable } from "../terminal/summary.ts";
+import { heldLines, pluginTable, topicTable } from "../terminal/summary.ts";
 import { addClientCommand, type ClientOptions, print, withSentinel } from "./client.ts";
 
 export function addStatus(program: Command, io: CliIo): void {
@@ -24,6 +24,7 @@ function statusLines(status: Status, io: CliIo): string[] {
     status.idle ? "idle: nothing is left to do" : statusText(status),
     `${counted(status.files, "file")}${problems}, ${counted(status.workers, "worker")}`,
     ...status.store_problem ? [`the store cannot be written: ${status.store_problem}`] : [],
+    ...heldLines(status),
     ...status.waiting_for.map((reason) => `waiting for: ${printable(reason)}`),
     "",
     ...pluginTable(status, io.columns),

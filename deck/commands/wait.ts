@@ -1,9 +1,11 @@
 import type { Command } from "commander";
-import type { ControlClient } from "../../protocol/control.ts";
+import type { ControlClient, Result } from "../../protocol/control.ts";
 import { CliError, EXIT } from "../../protocol/exit_codes.ts";
 import type { CliIo } from "../../protocol/ports.ts";
-import type { Job, JobState } from "../../protocol/records.ts";
+import type { JobState } from "../../protocol/records.ts";
+import { printable } from "../terminal/printable.ts";
 import { ProgressLine, statusText } from "../terminal/progress.ts";
+import { heldLines } from "../terminal/summary.ts";
 import {
   addClientCommand,
   type ClientOptions,
@@ -45,13 +47,19 @@ async function waitForJobs(
   ids: readonly number[],
   options: WaitOptions,
 ): Promise<void> {
-  let jobs: Job[] = [];
+  let jobs: Result<"jobs.get">[] = [];
   await untilTrue(options, async () => {
     jobs = await Promise.all(ids.map((job_id) => client.call("jobs.get", { job_id })));
-    return jobs.every(({ state }) => isTerminalState(state));
+    return jobs.every(({ state, held }) => held || isTerminalState(state));
   });
-  print(io, options, { jobs }, () => jobTable(io, jobs));
-  if (jobs.some(({ state }) => state === "FAILED")) io.exitCode = EXIT.someFailed;
+  const held = jobs.filter((job) => job.held);
+  print(io, options, { jobs }, () => [
+    ...jobTable(io, jobs),
+    ...held.map(({ id, waiting_because }) => `job ${id} is held: ${printable(waiting_because!)}`),
+  ]);
+  if (held.length > 0 || jobs.some(({ state }) => state === "FAILED")) {
+    io.exitCode = EXIT.someFailed;
+  }
 }
 
 async function waitForIdle(client: ControlClient, io: CliIo, options: WaitOptions): Promise<void> {
@@ -62,8 +70,8 @@ async function waitForIdle(client: ControlClient, io: CliIo, options: WaitOption
     progress.show(statusText(status));
     return status.idle;
   }).finally(() => progress.clear());
-  print(io, options, status, () => [statusText(status)]);
-  if (status.jobs.FAILED > 0) io.exitCode = EXIT.someFailed;
+  print(io, options, status, () => [statusText(status), ...heldLines(status)]);
+  if (status.jobs.FAILED > 0 || status.held.length > 0) io.exitCode = EXIT.someFailed;
 }
 
 async function untilTrue(options: WaitOptions, test: () => Promise<boolean>): Promise<void> {

@@ -76,7 +76,8 @@ function withFolders(status: Status, output: string): Status {
 }
 
 function setExitCode(io: CliIo, status: Status): void {
-  if (status.jobs.FAILED > 0 || status.file_problems > 0) io.exitCode = EXIT.someFailed;
+  const { jobs, file_problems, held } = status;
+  if (jobs.FAILED > 0 || file_problems > 0 || held.length > 0) io.exitCode = EXIT.someFailed;
 }
 
 function tellWatching(

@@ -35,6 +35,11 @@ export function topicTable(status: Status, columns: number): string[] {
   return table(["TOPIC", ">FILES", ">ROWS", ">SIZE", "WHERE"], rows, columns);
 }
 
+/** Work that goes on only when a person acts. */
+export function heldLines(status: Status): string[] {
+  return status.held.map((reason) => `held: ${printable(reason)}`);
+}
+
 /** @param failed The first of them, up to FAILED_LINES_MAX; `total` counts all. */
 function failedLines(failed: readonly Job[], total: number): string[] {
   if (total === 0) return [];
@@ -75,6 +80,7 @@ export function summaryLines(
     topicTable(status, columns),
     failedLines(failed, status.jobs.FAILED),
     problemLines(problems, status.file_problems),
+    heldLines(status),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]).slice(1);
 }

@@ -142,6 +142,30 @@ Deno.test("a cancelled job that its worker does not give up is CANCELLED in the 
   assert.deepEqual(world.states(), ["CANCELLED"]);
 });
 
+// The sentinel may have been restarted, or the worker away, between the wish and its end.
+Deno.test("a cancel that a worker did not hear of is told to it when it joins again", () => {
+  const world = new ClusterWorld();
+  world.cluster.restore([{ ...RUNNING, cancelled: true }], world.nowMs);
+  world.join("a", "w1");
+  assert.deepEqual(world.sent("abort").map(({ peer, jobId }) => [peer, jobId]), [["a", 7]]);
+  world.concludes("a", 7, { status: "ABORTED", attempt: 2 });
+  assert.deepEqual(world.change("fail")?.next, { state: "CANCELLED" });
+});
+
+Deno.test("a cancel that is asked for again does not begin its time anew", () => {
+  const world = new ClusterWorld();
+  world.join("a", "w1");
+  world.dispatches([job(1)]);
+  world.settle(world.cluster.cancel([1], world.nowMs));
+  for (let second = 0; second < 10; second++) {
+    world.beats("a", [1]);
+    world.ticks(1000);
+    world.settle(world.cluster.cancel([1], world.nowMs));
+  }
+  world.ticks(1);
+  assert.deepEqual(world.change("fail")?.next, { state: "CANCELLED" });
+});
+
 Deno.test("an environment that failed to build is tried again later, not at once", () => {
   const world = new ClusterWorld();
   world.join("a", "w1", { envs: [] });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ErrorKind } from "../../protocol/messages.ts";
 import type { RetryRules } from "./retry.ts";
 import { ClusterWorld, job, jobs, plugin } from "./testing.ts";
 
@@ -123,4 +124,59 @@ Deno.test("a plain v4 worker's artifacts become outputs, and nobody sends it an 
   const [output] = world.change("complete")!.outputs;
   assert.deepEqual([output?.uri, output?.rows, output?.staged], ["/out/x", 5, ""]);
   assert.deepEqual(world.sent("ack"), []);
+});
+
+Deno.test("after a memory death the job runs once more with the limit that MANIFEST allows", () => {
+  const rules = { memoryMb: 100, memoryMbMax: 400 };
+  const first = running({}, rules);
+  const died = { status: "FAILED", attempt: 1, error_kind: "memory", retryable: false } as const;
+  first.concludes("a", 1, died);
+  assert.equal(first.change("fail")?.countsAs, "nothing");
+  assert.deepEqual(first.change("fail")?.next, {
+    state: "QUEUED",
+    notBeforeMs: first.nowMs,
+    memoryMb: 400,
+  });
+  const second = running({ memoryMb: 400 }, rules);
+  second.concludes("a", 1, died);
+  assert.deepEqual(second.change("fail")?.next, { state: "FAILED" });
+});
+
+Deno.test("a failure that says something about the plugin is a strike, with what people should know", () => {
+  const strikeOf = (error_kind: ErrorKind) => {
+    const world = running();
+    const error_message = "Traceback:\n  line 3\nKeyError: 'custmer_id'\n";
+    world.concludes("a", 1, { status: "FAILED", attempt: 1, error_kind, error_message });
+    return world.change("fail")?.strike;
+  };
+  assert.deepEqual(strikeOf("plugin"), {
+    pauseAfter: 3,
+    lastFailure: "the last in job 1: plugin: KeyError: 'custmer_id'",
+  });
+  assert.equal(strikeOf("sink"), null, "a full disk is not the plugin's fault");
+  const world = running();
+  world.ticks(8001);
+  assert.equal(world.change("fail")?.strike, undefined, "nor is a lost worker");
+});
+
+Deno.test("a plugin that its failures paused is told to all who listen, and read again", () => {
+  const world = running();
+  const failed = { status: "FAILED", attempt: 1, error_kind: "plugin" } as const;
+  world.concludes("a", 1, failed, { applied: true, paused: "3 failures in a row, the last …" });
+  const event = world.effects.find((effect) =>
+    effect.type === "event" && effect.topic === "plugin"
+  );
+  assert.deepEqual(event, {
+    type: "event",
+    topic: "plugin",
+    event: {
+      plugin_id: 1,
+      plugin: "p1",
+      status: "PAUSED",
+      reason: "3 failures in a row, the last …",
+    },
+  });
+  assert.ok(world.effects.some(({ type }) => type === "plugins_changed"));
+  const note = world.effects.find((effect) => effect.type === "note");
+  assert.match(note!.message, /'p1' is paused after 3 failures.*casparian plugins resume p1/);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { openSqliteStore } from "./sqlite.ts";
-import { readyJobs, storeConformance, StoreWorld } from "./store_conformance.ts";
+import { readyJobs } from "./scheduling_conformance.ts";
+import { storeConformance, StoreWorld } from "./store_conformance.ts";
 
 storeConformance("sqlite", () => openSqliteStore(":memory:", () => 1));
 

@@ -1,7 +1,8 @@
 /** For tests: what any {@link Store} must do, as a suite over a way to open one. */
 import assert from "node:assert/strict";
 import type { SinkMode } from "../../protocol/messages.ts";
-import type { NewPlugin, ReadyJob, Store } from "./store.ts";
+import { readyJobs, schedulingConformance } from "./scheduling_conformance.ts";
+import type { Change, NewPlugin, ReadyJob, Store } from "./store.ts";
 
 type Open = () => Store;
 
@@ -77,8 +78,9 @@ export class StoreWorld {
 
   async fail(
     job: ReadyJob,
-    next: { state: "FAILED" } | { state: "QUEUED"; notBeforeMs: number },
+    next: Extract<Change, { type: "fail" }>["next"],
     workerId = "w",
+    over: Partial<Extract<Change, { type: "fail" }>> = {},
   ) {
     const end = { jobId: job.jobId, attempt: job.attempt + 1, workerId, nowMs: 6, metrics: {} };
     const how = {
@@ -87,20 +89,13 @@ export class StoreWorld {
       message: "m",
       countsAs: "failure",
     } as const;
-    const [outcome] = await this.store.commit([{ type: "fail", ...end, ...how, next }]);
+    const [outcome] = await this.store.commit([{ type: "fail", ...end, ...how, next, ...over }]);
     return outcome!.applied;
   }
 
   async live(): Promise<string[]> {
     return (await this.store.unpromoted(1000)).map(({ uri }) => uri).sort();
   }
-}
-
-/** All ready jobs of a plugin version, over its lanes, in the order in which they are to run. */
-export async function readyJobs(store: Store, pluginId: number): Promise<ReadyJob[]> {
-  const lanes = await store.readyLanes(pluginId);
-  const jobs = await Promise.all(lanes.map((lane) => store.readyJobs(lane, 1000)));
-  return jobs.flat().toSorted((a, b) => b.priority - a.priority || a.jobId - b.jobId);
 }
 
 function newPlugin(version: string, over: Partial<NewPlugin> = {}): NewPlugin {
@@ -305,4 +300,6 @@ export function storeConformance(name: string, open: Open): void {
     await world.store.intakeProgress(newId, null);
     assert.equal((await readyJobs(world.store, oldId)).length, 0);
   });
+
+  schedulingConformance(test);
 }

@@ -108,6 +108,19 @@ MESSAGES = [
         },
     ),
     (
+        "heartbeat of a worker that drains, with a warm template",
+        "heartbeat",
+        4,
+        0,
+        {
+            "status": "IDLE",
+            "active_job_count": 0,
+            "active_job_ids": [],
+            "warm_envs": [ENV_HASH],
+            "draining": True,
+        },
+    ),
+    (
         "conclude",
         "conclude",
         5,
