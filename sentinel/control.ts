@@ -181,10 +181,10 @@ export class Control {
       "scan.run": ({ root }) => roots.scan(root),
       "outputs.pending": async () => ({ outputs: await store.unpromoted(PAGE_ROWS_MAX) }),
       "workers.drain": async ({ worker, draining }) => {
-        const stored = await store.drainWorker(worker, draining);
-        if (!cluster.drain(worker, draining) && !stored) {
+        if (!await store.drainWorker(worker, draining)) {
           throw new ControlError("not_found", `There is no worker '${worker}'`);
         }
+        cluster.drain(worker, draining);
         this.parts.loop().signal();
         await this.#audit(draining ? "drain" : "resume worker", { worker });
         return OK;

@@ -177,8 +177,10 @@ export class Loop {
     }
     if (this.#wakeAtMs !== null && this.#wakeAtMs <= nowMs) {
       this.#wakeAtMs = null;
-      for (const { plugin } of cluster.lanes.all()) cluster.lanes.refresh(plugin.pluginId);
-      steps.push(step({ type: "wake", nowMs }));
+      steps.push(step({ type: "wake", nowMs }, () => {
+        cluster.lanes.refreshAll(); // not before: a window read in this turn does not show them
+        return [];
+      }));
     }
     return steps;
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decode, encode } from "../protocol/codec.ts";
 import {
+  type ErrorKind,
   FEATURES,
   type MessageBody,
   type MessageName,
@@ -65,7 +66,7 @@ class LoopWorld {
       envHash: ENV,
       patterns: ["*"],
       topics: ["t"],
-      manifest: {},
+      manifest: { memory_mb: 100, memory_mb_max: 400, pause_after: 2 },
       requirements: null,
       python: null,
       signature: "",
@@ -100,6 +101,19 @@ class LoopWorld {
       outputs: [],
     };
     this.says("conclude", jobId, body);
+  }
+
+  fails(jobId: number, attempt: number, error_kind: ErrorKind): void {
+    const body = { metrics: {}, artifacts: [], attempt, error_kind, error_message: "it died" };
+    this.says("conclude", jobId, { status: "FAILED", ...body });
+  }
+
+  /** Lets two turns pass, in which nothing is to be dispatched: what is asked in each is answered. */
+  async turns(): Promise<void> {
+    for (let turn = 0; turn < 2; turn++) {
+      this.concludes(99_999);
+      await this.hears("ack");
+    }
   }
 
   /** What the worker got and did not look at yet. */
@@ -185,4 +199,65 @@ test("after a stall of ours, heartbeats that waited are read before leases are j
   world.concludes(jobId);
   const { body } = await world.hears("ack");
   assert.deepEqual([body.success, body.message], [true, "committed"]);
+});
+
+// The jitter of this world is 0, so a retry is due at once.
+test("a job that died for want of memory comes again with the limit that MANIFEST allows", async (world) => {
+  const limitMb = ({ body }: MessageOf<"dispatch">) => body.limits!.memory_bytes! / 1024 / 1024;
+  await world.appears("a");
+  const first = await world.hears("dispatch");
+  assert.equal(limitMb(first), 100);
+  world.fails(first.jobId, 1, "memory");
+  assert.equal((await world.hears("ack")).body.success, true);
+  const second = await world.hears("dispatch");
+  assert.deepEqual([second.jobId, second.body.attempt, limitMb(second)], [first.jobId, 2, 400]);
+});
+
+test("a plugin that its failures paused gets nothing more, until it is resumed", async (world) => {
+  for (const name of ["a", "b", "c", "d", "e"]) await world.appears(name);
+  const [first, second] = [await world.hears("dispatch"), await world.hears("dispatch")];
+  world.fails(first.jobId, 1, "plugin");
+  await world.hears("ack");
+  const third = await world.hears("dispatch");
+  world.fails(second.jobId, 1, "plugin");
+  await world.hears("ack");
+  await world.hears("dispatch"); // of the very turn whose commit paused the plugin
+  world.fails(third.jobId, 1, "plugin");
+  await world.hears("ack");
+  await world.turns();
+  const [plugin] = await world.store.activePlugins();
+  assert.match(plugin!.paused!, /^2 failures in a row, the last in job \d+: plugin: it died$/);
+  await world.store.pausePlugin("p", null);
+  world.loop.pluginsChanged();
+  const { body } = await world.hears("dispatch");
+  assert.equal(body.file_path, "/in/e");
+});
+
+test("a limit that an operator sets counts from the next turn on", async (world) => {
+  await world.store.limitRoot("in", 1);
+  world.loop.pluginsChanged();
+  await world.appears("a");
+  await world.appears("b");
+  const { jobId } = await world.hears("dispatch");
+  await world.turns();
+  await world.store.limitRoot("in", null);
+  world.loop.pluginsChanged();
+  assert.notEqual((await world.hears("dispatch")).jobId, jobId);
+});
+
+Deno.test("a worker that was drained is drained after a restart", async () => {
+  const world = new LoopWorld();
+  try {
+    const row = { id: "w", host: "", version: "", slots: 1, sandbox: "", features: [] };
+    await world.store.commit([{ type: "worker_seen", worker: row, nowMs: 1 }]);
+    await world.store.drainWorker("w", true);
+    await world.start();
+    await world.appears("a");
+    await world.turns();
+    world.cluster.drain("w", false);
+    world.loop.signal();
+    await world.hears("dispatch");
+  } finally {
+    await world.stop();
+  }
 });

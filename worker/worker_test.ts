@@ -173,6 +173,15 @@ worker(
   },
 );
 
+worker("after a job its environment is warm, which the sentinel hears", async (bench) => {
+  const { sentinel } = bench;
+  const { body } = await sentinel.next("heartbeat");
+  assert.deepEqual(body.warm_envs, []);
+  bench.dispatch(1, COUNT_ROWS);
+  await sentinel.next("conclude");
+  await sentinel.next("heartbeat", ({ body }) => body.warm_envs?.includes("system") ?? false);
+});
+
 worker("a late receipt's output goes away", async (bench) => {
   await bench.sentinel.next("heartbeat");
   bench.dispatch(1, COUNT_ROWS);

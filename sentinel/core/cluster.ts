@@ -216,13 +216,12 @@ export class Cluster {
     });
   }
 
-  /** An operator's word about a worker, connected or not; false if it is not known here. */
-  drain(workerId: string, draining: boolean): boolean {
+  /** An operator's word about a worker, connected or not. */
+  drain(workerId: string, draining: boolean): void {
     if (draining) this.#drained.add(workerId);
     else this.#drained.delete(workerId);
     const worker = this.#workers.get(workerId);
     if (worker) worker.draining.byOperator = draining;
-    return worker !== undefined;
   }
 
   /**

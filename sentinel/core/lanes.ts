@@ -100,6 +100,10 @@ export class Lanes {
     }
   }
 
+  refreshAll(): void {
+    for (const pluginId of this.#plugins.keys()) this.refresh(pluginId);
+  }
+
   /** Plugin versions whose lanes must be asked for before the next plan. */
   undiscovered(): number[] {
     return [...this.#plugins.values()].filter(({ discovered }) => !discovered)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { migrate, type Migration } from "./migrate.ts";
+import { migrate, type Migration, readMigrations } from "./migrate.ts";
+import { readyJobs } from "./scheduling_conformance.ts";
 import { openSqliteStore } from "./sqlite.ts";
 import { StoreError } from "./store_error.ts";
 
@@ -55,6 +56,40 @@ Deno.test("a database that cannot be used is named, with what to do", async () =
     using holder = new DatabaseSync(`${dir}/good`);
     holder.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
     assert.throws(() => open("good"), /Stop the program that holds it/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+// Jobs that waited under the first release must not be forgotten by lanes that came later.
+Deno.test("a queue of the first release is read by the lanes of this one", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const path = `${dir}/db`;
+    {
+      using db = new DatabaseSync(path);
+      const all = readMigrations(new URL("./migrations/sqlite/", import.meta.url));
+      migrate(db, all.filter(({ name }) => name.startsWith("0001")), 1);
+      db.exec(`
+        INSERT INTO source_roots VALUES (7, 'in', '/in', 0, 1, NULL);
+        INSERT INTO files VALUES (3, 7, '', 'a', 1, 1, 5, NULL, NULL), (4, 7, '', 'b', 1, 1, 6, NULL, NULL);
+        INSERT INTO file_versions VALUES (5, 3, 'A', 1, 1), (6, 4, 'B', 1, 1);
+        INSERT INTO plugin_manifests (id, name, version, source_code, source_hash, pattern, topics,
+          manifest, status, created_at_ms) VALUES (2, 'p', '1', '', '', '[]', '[]', '{}', 'ACTIVE', 1);
+        INSERT INTO processing_jobs (plugin_id, plugin_name, file_id, file_version_id, generation, state,
+          lost_workers, created_at_ms)
+          VALUES (2, 'p', 3, 5, 1, 'QUEUED', 0, 1), (2, 'p', 4, 6, 2, 'QUEUED', 2, 1);`);
+    }
+    const store = openSqliteStore(path, () => 1);
+    const jobs = await readyJobs(store, 2);
+    assert.deepEqual(
+      jobs.map(({ filePath, rootId, lostWorkers }) => [filePath, rootId, lostWorkers]),
+      [
+        ["/in/a", 7, 0],
+        ["/in/b", 7, 2],
+      ],
+    );
+    await store.close();
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

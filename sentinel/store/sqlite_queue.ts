@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { statement } from "./statement.ts";
 import type { Change, LaneKey, Outcome, ReadyJob, RunningJob } from "./store.ts";
 
-const READY = (lostWorkers: "= 0" | "> 0") =>
+export const READY = (lostWorkers: "= 0" | "> 0") =>
   `SELECT j.id, j.plugin_id, j.root_id, j.attempt, j.failures, j.lost_workers, j.memory_mb,
     j.generation, j.priority, j.file_version_id, v.content_hash, f.size, f.mtime_ms, f.folder, f.name,
     r.name AS root, r.directory
@@ -16,7 +16,7 @@ const READY = (lostWorkers: "= 0" | "> 0") =>
     AND j.not_before_ms = 0 AND j.lost_workers ${lostWorkers}
   ORDER BY j.priority DESC, j.id LIMIT :limit`;
 // From one root to the next by the index: a DISTINCT would read every job that waits.
-const READY_ROOTS = (lostWorkers: "= 0" | "> 0") => {
+export const READY_ROOTS = (lostWorkers: "= 0" | "> 0") => {
   const next = `SELECT min(root_id) FROM processing_jobs WHERE plugin_id = :pluginId
     AND state = 'QUEUED' AND not_before_ms = 0 AND lost_workers ${lostWorkers}`;
   return `WITH RECURSIVE roots (id) AS (
