@@ -2,7 +2,7 @@
  * A child program that is started again when it dies.
  *
  *     running ──dies──► waiting (0.5 s, doubled each time) ──► running
- *        │                 └── 5 quick deaths, or a reason that stays ──► given up
+ *        │                 └── many quick deaths, or a reason that stays ──► given up
  *        └──stop()──► stopped
  *
  * Leases and receipts make a restart harmless: what the program was doing is done again, or is found
@@ -13,7 +13,8 @@ import { readLogLine } from "../../protocol/log_line.ts";
 import { ChildProgram, type ProgramEnd } from "./child_program.ts";
 
 const QUICK_MS = 10_000;
-const QUICK_DEATHS_MAX = 5;
+/** A file may take five workers with it before it is parked, and a folder may hold a few such files. */
+const QUICK_DEATHS_MAX = { sentinel: 5, worker: 20 } as const;
 const BACKOFF_MS = { first: 500, max: 8_000 } as const;
 /** The end of what a program said: enough for its error, whatever it printed before. */
 const TAIL_LINES_MAX = 50;
@@ -54,7 +55,7 @@ export class Supervised {
       if (this.#stopping) return;
       const quick = performance.now() - startedMs < QUICK_MS;
       quickDeaths = quick ? quickDeaths + 1 : 1;
-      const final = quickDeaths >= QUICK_DEATHS_MAX || end.code === EXIT.usage;
+      const final = quickDeaths >= QUICK_DEATHS_MAX[this.program] || end.code === EXIT.usage;
       if (final || !this.hasWorked()) throw this.#failure(end);
       this.on.died(this.#failure(end).message);
       await this.#pause(Math.min(BACKOFF_MS.first * 2 ** (quickDeaths - 1), BACKOFF_MS.max));

@@ -99,9 +99,13 @@ const POLL_MS = 50;
 const WAIT_MS_MAX = 60_000;
 
 /** For what gives no signal: files and processes. @throws {Error} If it does not come true. */
-export async function eventually(what: string, test: () => boolean | Promise<boolean>) {
-  for (const endMs = Date.now() + WAIT_MS_MAX; !await test();) {
-    if (Date.now() > endMs) throw new Error(`Waited ${WAIT_MS_MAX / 1000} s in vain: ${what}`);
+export async function eventually(
+  what: string,
+  test: () => boolean | Promise<boolean>,
+  limitS = WAIT_MS_MAX / 1000,
+) {
+  for (const endMs = Date.now() + limitS * 1000; !await test();) {
+    if (Date.now() > endMs) throw new Error(`Waited ${limitS} s in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
