@@ -59,3 +59,15 @@ Deno.test("Manifest refuses globs that no relative path can match", () => {
 Deno.test("Manifest refuses a key it does not know", () => {
   assert.ok(!accepts({ timeout: 5 }));
 });
+
+Deno.test("Manifest bounds what scheduling takes from it", () => {
+  assert.ok(accepts({ weight: 1 }) && accepts({ weight: 100 }));
+  assert.ok(!accepts({ weight: 0 }) && !accepts({ weight: 101 }) && !accepts({ weight: 0.5 }));
+  assert.ok(accepts({ pause_after: 0 }) && !accepts({ pause_after: -1 }));
+});
+
+Deno.test("Manifest's raised memory limit is higher than the first one", () => {
+  assert.ok(accepts({ memory_mb: 100, memory_mb_max: 101 }));
+  assert.ok(accepts({ memory_mb_max: 100 }), "the first one is the worker's own");
+  assert.ok(!accepts({ memory_mb: 100, memory_mb_max: 100 }));
+});

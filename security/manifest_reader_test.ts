@@ -182,6 +182,12 @@ const MISTAKES: readonly [
   ],
   ["half a megabyte", plugin('{"pattern": "*", "memory_mb": 0.5}'), 1, /whole number from 1 to/],
   ["retries 11", plugin('{"pattern": "*", "retries": 11}'), 1, /whole number from 0 to 10: got 11/],
+  [
+    "a raise that is none",
+    plugin('{"pattern": "*", "memory_mb": 5, "memory_mb_max": 5}'),
+    1,
+    /more than memory_mb: got 5/,
+  ],
   ["priority 101", plugin('{"pattern": "*", "priority": 101}'), 1, /from -100 to 100: got 101/],
   [
     "isolation",
