@@ -155,7 +155,13 @@ export class Cluster {
   plan(nowMs: number): Step[] {
     const workers = [...this.#workers.values()];
     for (const worker of workers) if (worker.fullUntilMs <= nowMs) worker.fullUntilMs = 0;
-    const { assignments, preparations } = plan(this.lanes, workers, ++this.#turn, nowMs);
+    const planned = plan(this.lanes, workers, ++this.#turn, nowMs);
+    const { assignments, preparations, emptying } = planned;
+    for (const worker of workers) {
+      worker.emptying = emptying?.worker !== worker
+        ? null
+        : { jobId: emptying.jobId, sinceMs: worker.emptying?.sinceMs ?? nowMs };
+    }
     const steps = assignments.map((assignment) => this.#claim(assignment, nowMs));
     for (const { worker, envHash } of preparations) {
       steps.push(this.#prepare(worker, envHash, nowMs));

@@ -14,7 +14,7 @@ import type { ReadyJob } from "../store/store.ts";
 import type { Lane, Lanes, PluginLanes } from "./lanes.ts";
 import type { ActivePlugin } from "./plugin.ts";
 import { Room } from "./room.ts";
-import { isOnLastLife } from "./suspects.ts";
+import { isEmptied, isOnLastLife } from "./suspects.ts";
 import { isReady, type Worker } from "./worker.ts";
 
 export interface Assignment {
@@ -27,6 +27,8 @@ export interface Plan {
   assignments: Assignment[];
   /** Environments to build, as jobs wait for them and this worker has room. */
   preparations: { worker: Worker; envHash: string }[];
+  /** A worker that is to become empty for a job on its last life, if one is. */
+  emptying: { worker: Worker; jobId: number } | null;
 }
 
 /** Assignments of one turn: bounds the transaction and the burst of messages. */
@@ -42,7 +44,7 @@ export function plan(
 }
 
 class Planning {
-  readonly #plan: Plan = { assignments: [], preparations: [] };
+  readonly #plan: Plan = { assignments: [], preparations: [], emptying: null };
   readonly #rooms: Set<Room>;
   readonly #open: Set<PluginLanes>;
   /** Suspects for which no worker has room now. */
@@ -146,8 +148,11 @@ class Planning {
     for (const { from, lane, job } of this.#onLastLife()) {
       const room = this.#emptiest(from.plugin.envHash);
       if (room === null) continue;
-      if (room.held === 0) this.#assign(from, lane, job, room);
-      else this.#rooms.delete(room);
+      if (room.held === 0) return this.#assign(from, lane, job, room);
+      const { worker } = room;
+      this.#plan.emptying = { worker, jobId: job.jobId };
+      const begins = worker.emptying === null;
+      if (begins || isEmptied(worker.emptying, this.nowMs)) this.#rooms.delete(room);
       return;
     }
   }

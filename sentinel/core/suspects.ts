@@ -26,6 +26,21 @@ export function suspectsMax(slots: number, lostWorkers: number): number {
   return Math.max(1, slots >> lostWorkers);
 }
 
+/** A worker that is kept from new jobs, so that a job on its last life can have it for itself. */
+export interface Emptying {
+  jobId: number;
+  sinceMs: number;
+}
+
+/** Where its jobs run for hours, a worker is filled again after this, and then emptied again. */
+const EMPTYING_MS_MAX = 10 * 60_000;
+
+/** Whether it gets nothing new now: for half of the time at most, however long its jobs run. */
+export function isEmptied(emptying: Emptying | null, nowMs: number): boolean {
+  if (emptying === null) return false;
+  return (nowMs - emptying.sinceMs) % (2 * EMPTYING_MS_MAX) < EMPTYING_MS_MAX;
+}
+
 /** What a killer file's job says to whoever finds it. */
 export function killerMessage(jobId: number, workerId: string, before: number): string {
   return `Parked as a killer file: worker ${workerId} was lost while it ran nothing but this job, as ` +

@@ -60,6 +60,16 @@ Deno.test("a job on its last life is no reason to join: the worker stays closed 
   assert.equal(world.dispatches(jobs(2, 9)).length, 8);
 });
 
+Deno.test("of two jobs on their last lives none joins a busy worker, nor the other", () => {
+  const world = new ClusterWorld();
+  world.join("a", "w1", { slots: 4 });
+  world.dispatches([job(10)]);
+  world.join("b", "w2", { slots: 4 });
+  assert.deepEqual(world.dispatches([job(1, LAST_LIFE), job(2, LAST_LIFE)]), ["1@b"]);
+  world.concludes("a", 10, { attempt: 1 });
+  assert.deepEqual(world.dispatches(), ["2@a"]);
+});
+
 Deno.test("where no worker is empty, the emptiest gets nothing more, and the others go on", () => {
   const world = new ClusterWorld();
   world.join("a", "w1", { slots: 2 });
@@ -77,6 +87,25 @@ Deno.test("where no worker is empty, the emptiest gets nothing more, and the oth
   assert.equal(world.cluster.lease(1)?.worker.peer, emptiest);
   world.concludes(other, first[other]![0]!, { attempt: 1 });
   assert.equal(byPeer(world.dispatches())[other]?.length, 1);
+});
+
+Deno.test("a worker whose jobs run for hours is emptied for half of the time only", () => {
+  const world = new ClusterWorld();
+  world.join("a", "w1", { slots: 2 });
+  world.dispatches([job(10)]);
+  const isFilled = () => {
+    const filled = world.dispatches([job(1, LAST_LIFE), job(50)]);
+    for (const text of filled) world.concludes("a", parseInt(text), { attempt: 1 });
+    return filled.join();
+  };
+  const minutes = (count: number) => world.nowMs += count * 60_000;
+  assert.equal(isFilled(), "");
+  minutes(9);
+  assert.equal(isFilled(), "");
+  minutes(2);
+  assert.equal(isFilled(), "50@a");
+  minutes(10);
+  assert.equal(isFilled(), "", "and then it is tried again");
 });
 
 Deno.test("a job on its last life waits for no environment that others could build", () => {

@@ -5,7 +5,7 @@
  */
 import type { Lanes } from "./lanes.ts";
 import type { ActivePlugin } from "./plugin.ts";
-import { isOnLastLife, isSuspect } from "./suspects.ts";
+import { isEmptied, isOnLastLife, isSuspect } from "./suspects.ts";
 import { creditOf, type EnvironmentState, isDraining, isReady, type Worker } from "./worker.ts";
 
 /** What is known of the job; of a plugin as a whole only what concerns all of its jobs is told. */
@@ -91,7 +91,12 @@ const QUESTIONS: readonly Question[] = [
     job && job.ahead > 0 ? `behind ${job.ahead.toLocaleString("en")} of the same plugin` : null,
   ({ plugin, workers, nowMs }) => {
     const able = serving(workers).filter((worker) => isReady(worker, plugin.envHash));
-    if (able.some((worker) => hasRoom(worker, nowMs))) return null;
+    const free = able.filter((worker) => hasRoom(worker, nowMs));
+    if (free.some(({ emptying }) => !isEmptied(emptying, nowMs))) return null;
+    if (free[0]?.emptying) {
+      return `worker ${free[0].workerId} empties itself for job ${free[0].emptying.jobId}, ` +
+        "which must run alone";
+    }
     return able.length === 1
       ? "the worker has no free slot"
       : `no worker has a free slot: ${able.length} are busy`;

@@ -100,6 +100,14 @@ const CASES: readonly Case[] = [
       world.dispatches(jobs(1, 4));
     },
   },
+  {
+    because: "worker worker-a empties itself for job 9, which must run alone",
+    arrange: (world) => {
+      ready(world);
+      world.dispatches([job(1)]);
+      world.dispatches([job(9, { lostWorkers: 4 })]);
+    },
+  },
   { because: null, arrange: ready },
 ];
 

@@ -1,6 +1,7 @@
 /** A worker process as the scheduler sees it. */
 import type { Feature, MessageBody } from "../../protocol/messages.ts";
 import type { Peer } from "./step.ts";
+import type { Emptying } from "./suspects.ts";
 
 export interface Lease {
   jobId: number;
@@ -38,6 +39,8 @@ export interface Worker {
   fullUntilMs: number;
   /** An operator wants it to take no new jobs, or it is stopping by itself. */
   draining: Draining;
+  /** By the latest plan. */
+  emptying: Emptying | null;
   /** Running average of its jobs' run times; null before the first one. */
   jobMs: number | null;
   leases: Map<number, Lease>;
@@ -110,6 +113,7 @@ export function newWorker(
     lastSeenMs: nowMs,
     fullUntilMs: 0,
     draining: { byOperator: false, byItself: false },
+    emptying: null,
     jobMs: null,
     leases: new Map(),
     environments: new Map((body?.envs ?? []).map((hash) => [hash, { state: "ready" }])),
