@@ -21,7 +21,7 @@ function statusLines(status: Status, io: CliIo): string[] {
     ? ""
     : `, ${counted(status.file_problems, "problem")} (casparian files --only problems)`;
   return [
-    status.idle ? "idle: nothing is left to do" : statusText(status),
+    status.idle && status.held.length === 0 ? "idle: nothing is left to do" : statusText(status),
     `${counted(status.files, "file")}${problems}, ${counted(status.workers, "worker")}`,
     ...status.store_problem ? [`the store cannot be written: ${status.store_problem}`] : [],
     ...heldLines(status),
