@@ -104,6 +104,7 @@ const Dispatch = z.object({
   file_id: optional(hash),
   config: optional(z.record(z.string(), z.unknown())),
   data_roots: optional(z.array(text.max(4096)).max(256)),
+  root: optional(z.object({ name: text.min(1).max(255), directory: text.min(1).max(4096) })),
   generation: optional(Count),
   bundle: optional(text),
   signature: optional(text),

@@ -23,6 +23,8 @@ export function dispatchJson(
     file_id: job.fileKey,
     // Of the whole root, so that one warm process can serve all of its folders.
     data_roots: [job.rootDirectory],
+    // Other hosts may have it elsewhere: they know it by name.
+    root: { name: job.rootName, directory: job.rootDirectory },
     generation: job.generation,
     ...limitsOf(job.memoryMb ?? plugin.rules.memoryMb),
   });

@@ -24,7 +24,16 @@ export class JobFailure extends Error {
   }
 }
 
-export function success(job: Job, staged: readonly StagedOutput[], metrics: Metrics): Receipt {
+/** @param addressOf How an output's path is called on every host. */
+export function success(
+  job: Job,
+  staged: readonly StagedOutput[],
+  metrics: Metrics,
+  addressOf: (path: string) => string = (path) => path,
+): Receipt {
+  const outputs = staged.map(({ topic, uri, rows, bytes, staged, generation }) => (
+    { topic, uri: addressOf(uri), rows, bytes, staged: addressOf(staged), generation }
+  ));
   return {
     jobId: job.id,
     attempt: job.attempt,
@@ -32,10 +41,8 @@ export function success(job: Job, staged: readonly StagedOutput[], metrics: Metr
     body: {
       status: "SUCCESS",
       metrics,
-      artifacts: staged.map(({ topic, uri }) => ({ topic, uri })),
-      outputs: staged.map(({ topic, uri, rows, bytes, staged, generation }) => (
-        { topic, uri, rows, bytes, staged, generation }
-      )),
+      artifacts: outputs.map(({ topic, uri }) => ({ topic, uri })),
+      outputs,
       attempt: job.attempt,
     },
   };

@@ -47,7 +47,7 @@ const Options = z.object({
   slots: number(`a whole number from 1 to ${SLOTS_MAX}`, 1, SLOTS_MAX)
     .int(rule(`a whole number from 1 to ${SLOTS_MAX}`)).optional(),
   map: z.array(
-    z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*=.+$/, rule("NAME=DIR")),
+    z.string().regex(/^[^/\\=]+=.+$/s, rule("NAME=DIR")),
   ).default([]),
   sandbox: z.enum(GRADES, rule("A, B or C")).default("C"),
   drainTimeout: number(`a number of seconds from 0 to ${DRAIN_S_MAX}`, 0, DRAIN_S_MAX).default(30),

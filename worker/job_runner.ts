@@ -14,10 +14,10 @@ import { type EnvironmentLookup, pluginJobOf } from "./plugin_job.ts";
 import { type RunCounts, streamPlugin } from "./plugin_stream.ts";
 import type { Receipt } from "./receipts.ts";
 import type { KillCause, Progress } from "./session_events.ts";
-import { sinkFolder, type SinkFolders } from "./sink_folders.ts";
+import { outputAddress, sinkFolder, type SinkFolders } from "./sink_folders.ts";
 import type { SinkSet } from "./sink_set.ts";
 import type { OutputSpec, StagedOutput } from "./sinks/sink.ts";
-import { checkFile, hashFile, hashText } from "./source_file.ts";
+import { checkFile, hashFile, hashText, type SeenFile } from "./source_file.ts";
 import type { PluginJob, PluginRun } from "./plugin_run.ts";
 
 /** What jobs need; a stand-in for each in tests. */
@@ -66,7 +66,7 @@ export class JobRun {
 
   async #perform(log: JobLog): Promise<Receipt> {
     const { body } = this.job;
-    const seen = await checkFile(body.file_path, { size: body.size, mtimeMs: body.mtime_ms });
+    const seen = await checkFile(body.file_path, seenBySentinel(body));
     const topics = body.sinks.map((sink) => sink.topic);
     const outputs = new OutputSet(this.parts.sinks, topics, await this.#describeOutputs());
     const startedMs = this.parts.clock.nowMs();
@@ -78,7 +78,9 @@ export class JobRun {
       const staged = await this.#finish(outputs);
       const stagedMs = this.parts.clock.nowMs();
       const timing = { run_ms: ranMs - startedMs, stage_ms: stagedMs - ranMs };
-      return success(this.job, staged, { ...metricsOf(this.counts, staged), ...timing });
+      const metrics = { ...metricsOf(this.counts, staged), ...timing };
+      const addressOf = (path: string) => outputAddress(path, this.parts.folders);
+      return success(this.job, staged, metrics, addressOf);
     } catch (error) {
       await outputs.abort();
       throw error;
@@ -141,9 +143,9 @@ export class JobRun {
     if (this.#killed.signal.aborted) return this.#killed.signal.reason;
     const found = asJobFailure(error);
     if (found.kind !== "plugin" && found.kind !== "memory") return found;
-    const { file_path, size, mtime_ms } = this.job.body;
+    const { body } = this.job;
     try {
-      await checkFile(file_path, { size, mtimeMs: mtime_ms });
+      await checkFile(body.file_path, seenBySentinel(body));
       return found;
     } catch (reason) {
       return asJobFailure(reason);
@@ -166,6 +168,10 @@ const KILL_FAILURES = {
   superseded: () => new JobFailure("aborted", "The job was aborted as a newer attempt has begun"),
   drained: () => new JobFailure("aborted", "The job was aborted as its worker had to stop", true),
 } as const;
+
+function seenBySentinel({ size, mtime_ms, root }: Job["body"]): SeenFile {
+  return { size, mtimeMs: mtime_ms, root };
+}
 
 function metricsOf(counts: RunCounts, staged: readonly StagedOutput[]): Metrics {
   return {

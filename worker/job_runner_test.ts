@@ -192,6 +192,32 @@ Deno.test("a file that vanishes is reported as such, also when the plugin stumbl
   }
 });
 
+const oneBatch: Script = async function* () {
+  yield batch();
+  yield await Promise.resolve({ type: "end" });
+};
+
+Deno.test("a host without the file's root says so, and how to give it one", async () => {
+  const root = { name: "in", directory: "/no/such/mount" };
+  const body = { file_path: "/no/such/mount/a.csv", root };
+  await withStage({ script: oneBatch, body }, async (stage) => {
+    const { error_kind, error_message, retryable } = await stage.conclude();
+    assert.deepEqual([error_kind, retryable], ["file_changed", true]);
+    assert.match(error_message ?? "", /root 'in' .*\/no\/such\/mount is not there.*--map in=DIR/);
+  });
+});
+
+Deno.test("an output in a mapped folder is told by the folder's name", async () => {
+  const setting = { script: oneBatch, maps: { lake: "/out" } };
+  await withStage(setting, async (stage) => {
+    const { outputs, artifacts } = await stage.conclude();
+    assert.deepEqual(outputs?.map(({ uri, staged }) => [uri, staged]), [
+      ["parquet://lake/a", "/s/a"],
+    ]);
+    assert.equal(artifacts[0]?.uri, "parquet://lake/a");
+  });
+});
+
 Deno.test("a folder in place of the file is an error of its own", async () => {
   const script: Script = async function* () {};
   await withStage({ script, body: { file_path: Deno.cwd() } }, async (stage) => {

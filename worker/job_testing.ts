@@ -72,6 +72,7 @@ export interface Setting {
   script: Script;
   sinks?: FakeSinks;
   body?: Partial<MessageBody<"dispatch">>;
+  maps?: Record<string, string>;
   /** Called when the job's slot is free. */
   onRan?: () => void;
 }
@@ -90,7 +91,7 @@ export class Stage {
     const parts: JobParts = {
       plugins: this.plugins,
       sinks: this.sinks,
-      folders: { output: "/out", maps: {} },
+      folders: { output: "/out", maps: setting.maps ?? {} },
       logs: new LogCapture(clock, (_job, { lines }) => this.sent.push(...lines.map((l) => l[2]))),
       clock,
       interpreterOf: (hash) => Promise.resolve(hash === "ready" ? "/env/bin/python" : undefined),

@@ -5,7 +5,7 @@
 import type { Logger } from "../protocol/ports.ts";
 import type { Landed, Pending } from "./catalog_calls.ts";
 import type { Receipt } from "./receipts.ts";
-import { isInFolders, type SinkFolders } from "./sink_folders.ts";
+import { outputAddress, outputPath, type SinkFolders } from "./sink_folders.ts";
 import type { SinkSet } from "./sink_set.ts";
 import type { StagedOutput } from "./sinks/sink.ts";
 
@@ -21,18 +21,16 @@ export class Landing {
     const { staged, jobId } = receipt;
     const landed = await Promise.all(staged.map((output) => this.#promote(jobId, output)));
     // What is replaced stays if its replacement could not be shown: old rows are better than none.
-    if (landed.flat().length === staged.length) {
-      const here = retired.filter((uri) => isInFolders(uri, this.folders));
-      await this.#safely("remove what was replaced", () => this.sinks.retire(here));
-    }
+    if (landed.flat().length === staged.length) await this.#retire(retired);
     return landed.flat();
   }
 
   /** Finishes what an earlier start of a worker here had no time for, then sweeps its leftovers. */
   async recover(pending: readonly Pending[]): Promise<Landed[]> {
-    const here = pending.filter(({ uri, staged }) =>
-      isInFolders(uri, this.folders) && isInFolders(staged, this.folders)
-    );
+    const here = pending.flatMap(({ job_id, topic, ...output }) => {
+      const [uri, staged] = [this.#pathOf(output.uri), this.#pathOf(output.staged)];
+      return uri && staged ? [{ job_id, topic, uri, staged }] : [];
+    });
     const landed = await Promise.all(here.map((output) => this.#recover(output)));
     const keeps = here.map(({ staged }) => staged);
     await this.#safely("sweep what dead workers left", () => this.sinks.sweep(keeps));
@@ -45,7 +43,23 @@ export class Landing {
 
   async #promote(jobId: number, output: StagedOutput): Promise<Landed[]> {
     const done = await this.#safely(`promote ${output.uri}`, () => this.sinks.promote(output));
-    return done ? [{ job_id: jobId, uri: output.uri }] : [];
+    return done ? [{ job_id: jobId, uri: outputAddress(output.uri, this.folders) }] : [];
+  }
+
+  async #retire(addresses: readonly string[]): Promise<void> {
+    const here = addresses.flatMap((address) => this.#pathOf(address) ?? []);
+    for (const address of addresses.filter((address) => this.#pathOf(address) === null)) {
+      this.logger.log(
+        "warning",
+        `Could not remove ${address}, which was replaced, as it is in no folder of this worker: it ` +
+          "stays visible. Start every worker with --map NAME=DIR for the folders that they share",
+      );
+    }
+    await this.#safely("remove what was replaced", () => this.sinks.retire(here));
+  }
+
+  #pathOf(address: string): string | null {
+    return outputPath(address, this.folders);
   }
 
   async #recover({ job_id, topic, uri, staged }: Pending): Promise<Landed[]> {

@@ -11,6 +11,7 @@ import type { Landing } from "./landing.ts";
 import type { Preparations } from "./preparations.ts";
 import type { Session } from "./session.ts";
 import type { Effect, Progress, SessionEvent } from "./session_events.ts";
+import { onThisHost } from "./source_roots.ts";
 import type { Wire, WireEvents } from "./wire.ts";
 
 export interface LoopParts {
@@ -57,7 +58,11 @@ export class WorkerLoop {
   /** @throws {ZmqError} If the address is not one that can be connected to. */
   start(): void {
     this.#wire = this.#parts.connect({
-      message: (message: Message) => this.#handle({ type: "message", message }),
+      message: (message: Message) =>
+        this.#handle({
+          type: "message",
+          message: onThisHost(message, this.#parts.jobs.folders.maps),
+        }),
       malformed: (reason, answer) => this.#handle({ type: "malformed", reason, answer }),
     });
     this.#handle({ type: "start" });

@@ -18,6 +18,7 @@ Examples:
   casparian worker                                     for the sentinel of ./.casparian
   casparian worker --connect tcp://localhost:5555      for another one
   casparian worker --slots 4 --map lake=/mnt/lake      4 jobs at a time; parquet://lake/… is there
+  casparian worker --map in=/data --map output=/out    the sentinel's root 'in', and parquet://output/…
 
 Ctrl-C lets running jobs end; a second Ctrl-C ends them, and the sentinel gives them to others.`;
 
@@ -27,7 +28,7 @@ function addWorker(program: Command, io: CliIo): void {
     .option("--state <dir>", "environments, sockets; where the sentinel is found", ".casparian")
     .option("--output <dir>", "where tables land (default: output in the state folder)")
     .option("--slots <n>", "jobs at a time (default: one for each core)")
-    .option("--map <name=dir>", "where parquet://NAME/ is on this host; repeatable", collect)
+    .option("--map <name=dir>", "where root or output NAME is on this host; repeatable", collect)
     .option("--sandbox <grade>", "refuse to run below this grade: A, B or C", "C")
     .option("--drain-timeout <s>", "how long running jobs may take to end at a stop", "30")
     .option("--insecure-tcp", "allow plain TCP beyond this machine")

@@ -5,8 +5,11 @@
  *     parquet://output/orders     the folder of --output, then "orders"
  *     parquet://lake/orders       --map lake=DIR, else the folder "lake" in --output
  *     parquet:///data/out/orders  as it stands, if that is inside one of those folders
+ *
+ * An output is told to the sentinel by that name as well, so that a worker that has the folder
+ * elsewhere can promote it or take it away; one in the folder of --output by its absolute path.
  */
-import { isAbsolute, join, normalize, sep } from "node:path";
+import { isAbsolute, join, normalize, relative, sep } from "node:path";
 import { JobFailure } from "./conclusions.ts";
 
 export const OUTPUT_NAME = "output";
@@ -35,11 +38,32 @@ export function sinkFolder(uri: string, folders: SinkFolders): string {
 
 /** Whether `path` is inside one of the folders that this worker may write to. */
 export function isInFolders(path: string, folders: SinkFolders): boolean {
-  const normal = normalize(path);
   return isAbsolute(path) &&
-    [folders.output, ...Object.values(folders.maps)].some((folder) =>
-      normal === folder || normal.startsWith(folder.endsWith(sep) ? folder : folder + sep)
-    );
+    [folders.output, ...Object.values(folders.maps)].some((folder) => isInside(folder, path));
+}
+
+/** How an output at `path` is called on every host: by the name of the mapped folder it lies in. */
+export function outputAddress(path: string, { maps }: SinkFolders): string {
+  const [name, folder] = Object.entries(maps)
+    .filter(([name, folder]) => NAME.test(name) && isInside(folder, path))
+    .reduce((deepest, map) => map[1].length > deepest[1].length ? map : deepest, ["", ""]);
+  return name === "" ? path : `parquet://${name}/${relative(folder, path)}`;
+}
+
+/** Where the output of that address is on this host; `null` if it is in none of its folders. */
+export function outputPath(address: string, folders: SinkFolders): string | null {
+  try {
+    const path = isAbsolute(address) ? address : sinkFolder(address, folders);
+    return isInFolders(path, folders) ? path : null;
+  } catch (error) {
+    if (error instanceof JobFailure) return null; // a name or a scheme that this worker has no folder for
+    throw error;
+  }
+}
+
+function isInside(folder: string, path: string): boolean {
+  const normal = normalize(path);
+  return normal === folder || normal.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 function namedFolder(uri: string, name: string, { output, maps }: SinkFolders): string {

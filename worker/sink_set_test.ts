@@ -20,7 +20,7 @@ async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
     const make = (directory: string) => new ParquetSink({ directory, startId });
     const sinks = new SinkSet({ output, maps: { lake } }, startId, make);
     started.push(sinks);
-    await sinks.start();
+    sinks.start();
     return sinks;
   };
   try {
@@ -108,5 +108,30 @@ Deno.test("a start is live until it stops, or its process ends", async () => {
     assert.equal(await exists(join(output, ".workers", "killed.lock")), false);
     await one.stop();
     assert.deepEqual(await liveStarts(output), new Set());
+  });
+});
+
+// Goal: `--map in=/mnt/share` is also how a host says where a source root is, often mounted read-only.
+Deno.test("nothing is made in a mapped folder before the first output is written there", async () => {
+  await withBench(async ({ output, lake, start }) => {
+    await Deno.mkdir(lake);
+    const sinks = await start("one");
+    await sinks.sweep([]);
+    assert.deepEqual([...Deno.readDirSync(lake)], []);
+    await stage(sinks, join(lake, "t"));
+    assert.deepEqual(await liveStarts(lake), new Set(["one"]));
+    await sinks.stop();
+    assert.deepEqual(await liveStarts(lake), new Set());
+    assert.deepEqual(await liveStarts(output), new Set());
+  });
+});
+
+Deno.test("a folder that cannot be written to is refused with what to do", async () => {
+  await withBench(async ({ lake, start }) => {
+    await Deno.writeTextFile(lake, "a file");
+    const sinks = await start("one");
+    const directory = join(lake, "t");
+    const open = () => sinks.open({ ...specIn(directory), directory });
+    assert.throws(open, /Cannot write to .*lake: .*choose another folder/);
   });
 });

@@ -11,6 +11,8 @@ const CHUNK_BYTES = 1024 * 1024;
 export interface SeenFile {
   readonly size?: number | undefined;
   readonly mtimeMs?: number | undefined;
+  /** The source root that it lies in, and where that is on this host. */
+  readonly root?: { readonly name: string; readonly directory: string } | undefined;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface SeenFile {
  * looked at, as trying again would not help.
  */
 export async function checkFile(path: string, expected: SeenFile): Promise<SeenFile> {
-  const found = await look(path);
+  const found = await look(path, expected.root);
   if (!found.isFile) throw new JobFailure("plugin", `Cannot read ${path} as it is no regular file`);
   const mtimeMs = found.mtime?.getTime();
   if (expected.size !== undefined && found.size !== expected.size) {
@@ -28,15 +30,26 @@ export async function checkFile(path: string, expected: SeenFile): Promise<SeenF
   if (!sameMs(expected.mtimeMs, mtimeMs)) {
     throw changed(path, `its time must be ${timeText(expected.mtimeMs)}: got ${timeText(mtimeMs)}`);
   }
-  return { size: found.size, mtimeMs };
+  return { ...expected, size: found.size, mtimeMs };
 }
 
-async function look(path: string): Promise<Deno.FileInfo> {
+async function look(path: string, root: SeenFile["root"]): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (error) {
+    if (root && !await Deno.stat(root.directory).catch(() => null)) throw notMounted(root);
     throw asFailure(path, error);
   }
+}
+
+/** As if the file had changed: the job waits for a host that has the folder, and nothing is counted. */
+function notMounted({ name, directory }: NonNullable<SeenFile["root"]>): JobFailure {
+  return new JobFailure(
+    "file_changed",
+    `Cannot see the root '${name}' from ${Deno.hostname()} as ${directory} is not there: mount it, or ` +
+      `start that worker with --map ${name}=DIR`,
+    true,
+  );
 }
 
 /** Lower-case SHA-256 of the file's bytes, read in pieces so that heartbeats go on. */

@@ -12,11 +12,12 @@ const SUFFIX = ".lock";
 export class StartMark {
   private constructor(readonly path: string, private readonly file: Deno.FsFile) {}
 
-  static async set(directory: string, startId: string): Promise<StartMark> {
+  /** Makes the folder where it is not there. At once, so that no output can begin before it. */
+  static set(directory: string, startId: string): StartMark {
     const path = markPath(directory, startId);
-    await Deno.mkdir(join(directory, FOLDER), { recursive: true });
-    const file = await Deno.open(path, { create: true, write: true });
-    await file.lock(true);
+    Deno.mkdirSync(join(directory, FOLDER), { recursive: true });
+    const file = Deno.openSync(path, { create: true, write: true });
+    file.lockSync(true); // nobody else asks for a lock of that name but to see whether it is taken
     return new StartMark(path, file);
   }
 
@@ -24,6 +25,11 @@ export class StartMark {
     await removeIfThere(this.path);
     this.file.close();
   }
+}
+
+/** Whether a worker has ever written to the folder. */
+export async function hasMarks(directory: string): Promise<boolean> {
+  return await Deno.stat(join(directory, FOLDER)).then(() => true, () => false);
 }
 
 /** Starts that live, ours among them; the marks of dead ones are removed. */

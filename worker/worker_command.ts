@@ -79,7 +79,7 @@ async function build(
     (directory) => new ParquetSink({ directory, startId, threadsMax: Math.max(2, slots) }),
   );
   cleanups.push(() => sinks.stop());
-  await sinks.start();
+  sinks.start();
   const plugins = new Templates({
     launch: sandboxedLaunch(sandbox, stateDir, (path) => preparations.foldersOf(path)),
     folder: config.runDir,

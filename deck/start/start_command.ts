@@ -10,6 +10,7 @@ export interface StartOptions {
   readonly database?: string;
   readonly listen?: string;
   readonly slots?: number;
+  readonly map?: string[];
   readonly demo?: boolean;
   readonly once?: boolean;
   readonly json?: boolean;
@@ -32,6 +33,7 @@ export function addStart(program: Command, io: CliIo): void {
     .option("--state <dir>", "where everything else is kept", ".casparian")
     .option("--database <url>", "sqlite://PATH (default: in the state folder)")
     .option("--slots <number>", "jobs at the same time (default: one a core)", wholeNumber(1, 1024))
+    .option("--map <name=dir>", "where parquet://NAME/ is on this host; may be repeated", texts)
     .option("--listen <address>", "the sentinel's address, for workers on other hosts")
     .option("--insecure-tcp", "allow plain TCP beyond this machine, with --yes-really")
     .option("--yes-really", "see --insecure-tcp")

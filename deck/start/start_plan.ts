@@ -53,6 +53,7 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
     workerArgs: (address) => [
       ...["--connect", address, "--state", state, "--output", output, ...consent],
       ...options.slots === undefined ? [] : ["--slots", `${options.slots}`],
+      ...(options.map ?? []).flatMap((map) => ["--map", absoluteRoot(map, cwd)]),
     ],
   };
 }

@@ -61,6 +61,7 @@ export function job(jobId: number, over: Partial<ReadyJob> = {}): ReadyJob {
     priority: 0,
     fileVersionId: jobId,
     filePath: `/data/${jobId}`,
+    rootName: "data",
     rootDirectory: "/data",
     fileKey: "key",
     contentHash: "hash",

@@ -115,6 +115,7 @@ function readyJob(row: ReadyRow): ReadyJob {
     priority: row.priority,
     fileVersionId: row.file_version_id,
     filePath: `${row.directory}/${path}`,
+    rootName: row.root,
     rootDirectory: row.directory,
     fileKey: createHash("sha256").update(`${row.root}\0${path}`).digest("hex"),
     contentHash: row.content_hash,

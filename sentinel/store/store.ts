@@ -26,6 +26,7 @@ export interface ReadyJob {
   rootId: number;
   fileVersionId: number;
   filePath: string;
+  rootName: string;
   /** The folder of its source root: what a plugin may read. */
   rootDirectory: string;
   /** SHA-256 over root name, NUL and relative path: the file's name in lineage columns. */

@@ -40,6 +40,7 @@ OURS = {
     "file_id": ENV_HASH,
     "config": {"decimal": ","},
     "data_roots": ["/data"],
+    "root": {"name": "in", "directory": "/data"},
     "generation": 9007199254740991,
 }
 OUTPUT = {
