@@ -10,7 +10,7 @@ async function withHosts(use: (lake: string, landing: Landing, told: string[]) =
   const sinks = {
     promote: async ({ uri }: { uri: string }) => void await told.push(`promote ${uri}`),
     retire: async (uris: readonly string[]) => void await told.push(`retire ${uris}`),
-    discard: async () => {},
+    discard: () => Promise.resolve(),
     sweep: async (keeps: readonly string[]) => void await told.push(`sweep but ${keeps}`),
   };
   const logger = { log: (level: string, message: string) => void told.push(`${level} ${message}`) };

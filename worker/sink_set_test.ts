@@ -9,14 +9,14 @@ import { liveStarts } from "./start_marks.ts";
 interface Bench {
   readonly output: string;
   readonly lake: string;
-  start(startId: string): Promise<SinkSet>;
+  start(startId: string): SinkSet;
 }
 
 async function withBench(use: (bench: Bench) => Promise<void>): Promise<void> {
   const root = await Deno.makeTempDir();
   const [output, lake] = [join(root, "out"), join(root, "lake")];
   const started: SinkSet[] = [];
-  const start = async (startId: string) => {
+  const start = (startId: string) => {
     const make = (directory: string) => new ParquetSink({ directory, startId });
     const sinks = new SinkSet({ output, maps: { lake } }, startId, make);
     started.push(sinks);
@@ -46,7 +46,7 @@ const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 
 Deno.test("an output lands in the sink whose folder it lies in, and replaces what is retired", async () => {
   await withBench(async ({ output, lake, start }) => {
-    const sinks = await start("one");
+    const sinks = start("one");
     for (const directory of [join(output, "t"), join(lake, "deep", "t")]) {
       const [first, second] = [await stage(sinks, directory), await stage(sinks, directory, 2)];
       await sinks.promote(first);
@@ -59,7 +59,7 @@ Deno.test("an output lands in the sink whose folder it lies in, and replaces wha
 
 Deno.test("nothing is opened, promoted or removed outside of the folders", async () => {
   await withBench(async ({ output, start }) => {
-    const sinks = await start("one");
+    const sinks = start("one");
     const outside = `${output}-other/t`;
     assert.throws(() => sinks.open({ ...specIn(outside), directory: outside }), SinkError);
     const staged = await stage(sinks, join(output, "t"));
@@ -70,7 +70,7 @@ Deno.test("nothing is opened, promoted or removed outside of the folders", async
 
 Deno.test("a discarded output leaves nothing", async () => {
   await withBench(async ({ output, start }) => {
-    const sinks = await start("one");
+    const sinks = start("one");
     const staged = await stage(sinks, join(output, "t"));
     await sinks.discard([staged]);
     await sinks.discard([staged]);
@@ -81,17 +81,17 @@ Deno.test("a discarded output leaves nothing", async () => {
 Deno.test("a sweep removes old leftovers of dead starts, and nothing that somebody may still want", async () => {
   await withBench(async ({ output, start }) => {
     const directory = join(output, "team", "t");
-    const dead = await start("dead");
+    const dead = start("dead");
     const [old, recent, kept] = [
       await stage(dead, directory),
       await stage(dead, directory, 2),
       await stage(dead, directory, 3),
     ];
     await dead.stop();
-    const other = await start("other");
+    const other = start("other");
     const running = await stage(other, directory, 4);
     for (const { staged } of [old, kept, running]) await age(staged);
-    const mine = await start("mine");
+    const mine = start("mine");
     await mine.sweep([kept.staged]);
     const left = await Promise.all(
       [old, recent, kept, running].map(({ staged }) => exists(staged)),
@@ -102,7 +102,7 @@ Deno.test("a sweep removes old leftovers of dead starts, and nothing that somebo
 
 Deno.test("a start is live until it stops, or its process ends", async () => {
   await withBench(async ({ output, start }) => {
-    const one = await start("one");
+    const one = start("one");
     await Deno.writeTextFile(join(output, ".workers", "killed.lock"), "");
     assert.deepEqual(await liveStarts(output), new Set(["one"]));
     assert.equal(await exists(join(output, ".workers", "killed.lock")), false);
@@ -115,7 +115,7 @@ Deno.test("a start is live until it stops, or its process ends", async () => {
 Deno.test("nothing is made in a mapped folder before the first output is written there", async () => {
   await withBench(async ({ output, lake, start }) => {
     await Deno.mkdir(lake);
-    const sinks = await start("one");
+    const sinks = start("one");
     await sinks.sweep([]);
     assert.deepEqual([...Deno.readDirSync(lake)], []);
     await stage(sinks, join(lake, "t"));
@@ -129,7 +129,7 @@ Deno.test("nothing is made in a mapped folder before the first output is written
 Deno.test("a folder that cannot be written to is refused with what to do", async () => {
   await withBench(async ({ lake, start }) => {
     await Deno.writeTextFile(lake, "a file");
-    const sinks = await start("one");
+    const sinks = start("one");
     const directory = join(lake, "t");
     const open = () => sinks.open({ ...specIn(directory), directory });
     assert.throws(open, /Cannot write to .*lake: .*choose another folder/);
