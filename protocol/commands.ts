@@ -57,6 +57,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry(SYSTEM, "deck", "status", "Show what there is to do, and what has landed"),
   entry(SYSTEM, "deck", "workers", "List workers, drain one, or let it work again"),
   entry(SYSTEM, "deck", "envs", "List Python environments"),
+  entry(SYSTEM, "worker", "health", "Tell by the exit code whether this state's programs work"),
   entry(SYSTEM, "worker", "doctor", "Check this machine, and say how to mend it", PROGRAM),
   entry(SYSTEM, "deck", "install", "Put a `casparian` launcher on the PATH", PROGRAM),
 ];

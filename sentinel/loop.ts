@@ -48,6 +48,8 @@ export interface LoopParts {
 export class Loop {
   /** What the store said when it last refused to commit; null while it works. */
   storeProblem: string | null = null;
+  /** When the last turn began, in milliseconds since the Unix epoch; one comes every HEARTBEAT_MS at least. */
+  turnedAtMs = 0;
   readonly #wakeup = new Wakeup();
   readonly #clients: { peer: Peer; message: MessageOf<"call"> | MessageOf<"deploy"> }[] = [];
   #pluginsChanged = true;
@@ -101,6 +103,7 @@ export class Loop {
   async #run(): Promise<void> {
     while (!this.#stopping) {
       const startedMs = this.parts.clock.nowMs();
+      this.turnedAtMs = startedMs;
       this.#committed = false;
       const busy = await this.#turn();
       if (this.#stopping) return;

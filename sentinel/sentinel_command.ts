@@ -4,6 +4,7 @@ import { CliError, EXIT } from "../protocol/exit_codes.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { CliIo, Clock, Logger } from "../protocol/ports.ts";
 import { RELEASE } from "../protocol/release.ts";
+import { HealthFile, type SignOfLife } from "../security/health_file.ts";
 import { type SentinelConfig, sentinelConfig, type SentinelOptions } from "./config.ts";
 import { Control } from "./control.ts";
 import { Cluster } from "./core/cluster.ts";
@@ -133,10 +134,18 @@ async function build(
   for (const root of config.roots) {
     await roots.add({ ...root, settle_ms: 2000, poll_ms: 10_000 });
   }
+  const health = new HealthFile(config.stateDir, "sentinel", () => signOfLife(loop, nowMs()));
+  cleanups.push(() => health.stop());
   const path = join(config.stateDir, "sentinel.json");
   writeJson(path, file);
   cleanups.push(() => removeIfThere(path));
   return file;
+}
+
+/** A loop that waits for its store stands still for a reason, and goes on by itself. */
+function signOfLife({ storeProblem, turnedAtMs }: Loop, nowMs: number): SignOfLife {
+  if (storeProblem === null) return { atMs: turnedAtMs, ready: true, because: null };
+  return { atMs: nowMs, ready: false, because: `its store cannot be written: ${storeProblem}` };
 }
 
 async function answerClient(

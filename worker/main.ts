@@ -4,6 +4,7 @@ import { summaryOf } from "../protocol/commands.ts";
 import { lineLogger } from "../protocol/log_line.ts";
 import type { CliIo, Clock, Logger } from "../protocol/ports.ts";
 import { addDoctor } from "./doctor.ts";
+import { addHealth } from "./health.ts";
 import { pythonEnvironment } from "./python_environment.ts";
 import type { Surroundings } from "./worker_command.ts";
 
@@ -11,6 +12,7 @@ export function addWorkerCommands(program: Command, io: CliIo): void {
   addWorker(program, io);
   addRun(program, io);
   addDoctor(program, io, pythonEnvironment((name) => io.env(name)));
+  addHealth(program, io);
 }
 
 const WORKER_EXAMPLES = `

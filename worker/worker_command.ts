@@ -3,6 +3,7 @@ import { CliError, EXIT } from "../protocol/exit_codes.ts";
 import type { CliIo, Clock, Logger, Random } from "../protocol/ports.ts";
 import { RELEASE } from "../protocol/release.ts";
 import { ZmqContext } from "../protocol/zeromq.ts";
+import { HealthFile, type SignOfLife } from "../security/health_file.ts";
 import { GRADES, readWorkerConfig, type WorkerConfig } from "./config.ts";
 import { Environments } from "./environments.ts";
 import { Landing } from "./landing.ts";
@@ -48,11 +49,13 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
   try {
     const folder = await RunFolder.open(config.runDir, clock.nowMs(), logger);
     cleanups.push(() => folder.close());
-    const loop = await build(config, sandbox, around, cleanups);
+    const { loop, session } = await build(config, sandbox, around, cleanups);
     const off = io.onInterrupt(stopper(loop, config, logger));
     cleanups.push(() => Promise.resolve(off()));
     if (config.exitWithStdin) void stdinEnds().then(() => loop.drain(0));
     loop.start();
+    const health = new HealthFile(config.stateDir, "worker", () => signOfLife(session, clock));
+    cleanups.push(() => Promise.resolve(health.stop()));
     logger.log("info", greeting(config, sandbox));
     await loop.finished;
     return EXIT.ok;
@@ -67,7 +70,7 @@ async function build(
   sandbox: Sandbox,
   around: Surroundings,
   cleanups: (() => Promise<void>)[],
-): Promise<WorkerLoop> {
+): Promise<{ loop: WorkerLoop; session: Session }> {
   const { clock, logger, random, startId, environment } = around;
   const { folders, stateDir, slots } = config;
   const environments = new Environments({ stateDir, environment, nowMs: () => clock.nowMs() });
@@ -95,16 +98,23 @@ async function build(
     version: RELEASE,
     sandbox: JSON.stringify({ grade: sandbox.grade, missing: sandbox.missing }),
   };
-  return new WorkerLoop({
+  const session = new Session({ identity, slots, environments: [], random }, clock.nowMs());
+  const loop = new WorkerLoop({
     clock,
     logger,
-    session: new Session({ identity, slots, environments: [], random }, clock.nowMs()),
+    session,
     connect: (events) => new Wire(context, config.address, events),
     jobs: { plugins, sinks, folders, clock },
     landing: new Landing(sinks, folders, logger),
     preparations,
     warm: () => preparations.hashesOf(plugins.warmInterpreters()),
   });
+  return { loop, session };
+}
+
+/** Nothing here waits, so a worker works as long as its timers do. */
+function signOfLife({ unready }: Session, clock: Clock): SignOfLife {
+  return { atMs: clock.nowMs(), ready: unready === null, because: unready };
 }
 
 /** Its parent is gone: nobody is left to want its work. */
