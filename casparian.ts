@@ -33,6 +33,7 @@ const COLUMNS_WITHOUT_TERMINAL = 100;
 async function main(io: CliIo): Promise<void> {
   const entry = COMMANDS.find(({ name }) => name === io.args[0]);
   if (entry === undefined) return void await rootCommand(io).parseAsync([...io.args], FROM_USER);
+  if (!isHere(entry)) throw notHere(entry);
   const asksHelp = io.args.some((arg) => arg === "--help" || arg === "-h");
   if (entry.program && !inPlace && !asksHelp) return await launch(entry, io);
   if (!entry.program) Deno.permissions.revokeSync({ name: "run" });
@@ -40,6 +41,23 @@ async function main(io: CliIo): Promise<void> {
 }
 
 const FROM_USER = { from: "user" } as const;
+
+/** A bundle may hold a part of the product only. */
+function isHere({ file }: CommandEntry): boolean {
+  try {
+    return Deno.statSync(new URL(file, import.meta.url)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function notHere({ name, file }: CommandEntry): CliError {
+  const folder = decodeURI(new URL(".", import.meta.url).pathname);
+  return new CliError(
+    `Cannot run '${name}' as this bundle is without it: ${file} is not in ${folder}. Use the bundle of ` +
+      "the whole product, or the project itself",
+  );
+}
 
 async function runInRoom(entry: CommandEntry, io: CliIo): Promise<void> {
   const program = newProgram(io);
@@ -65,7 +83,7 @@ function rootCommand(io: CliIo): Command {
     .version(RELEASE)
     .helpCommand("help [command]", "Show help for a command")
     .addHelpText("after", EXAMPLES);
-  for (const { name, group, summary } of COMMANDS) {
+  for (const { name, group, summary } of COMMANDS.filter(isHere)) {
     program.command(name).description(summary).helpGroup(group).usage(" ");
   }
   return program;

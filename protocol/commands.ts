@@ -10,6 +10,8 @@ export interface CommandEntry {
   readonly summary: string;
   readonly room: "deck" | "sentinel" | "worker";
   readonly program?: true;
+  /** A file of the project without which the command is not there; a bundle may lack it. */
+  readonly file: string;
 }
 
 const entry = (
@@ -17,10 +19,11 @@ const entry = (
   room: CommandEntry["room"],
   name: string,
   summary: string,
-  kind: { program?: true } = {},
-): CommandEntry => ({ name, group, summary, room, ...kind });
+  kind: { program?: true; file?: string } = {},
+): CommandEntry => ({ name, group, summary, room, file: `${room}/main.ts`, ...kind });
 
 const PROGRAM = { program: true } as const;
+const PORTABLE = { program: true, file: "worker/portable/commands.ts" } as const;
 const [RUN, PLUGINS, JOBS, SETTINGS, SYSTEM] = [
   "Run:",
   "Plugins:",
@@ -59,6 +62,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry(SYSTEM, "deck", "envs", "List Python environments"),
   entry(SYSTEM, "worker", "health", "Tell by the exit code whether this state's programs work"),
   entry(SYSTEM, "worker", "doctor", "Check this machine, and say how to mend it", PROGRAM),
+  entry(SYSTEM, "worker", "bundle", "Make a folder that runs on hosts with only Python", PORTABLE),
+  entry(SYSTEM, "worker", "compile", "Make the worker a single file, by deno compile", PORTABLE),
   entry(SYSTEM, "deck", "install", "Put a `casparian` launcher on the PATH", PROGRAM),
 ];
 

@@ -21,7 +21,7 @@ const PROJECT = dirname(CASPARIAN);
  */
 export function launchArguments(program: Program, args: readonly string[], cwd: string): string[] {
   const state = resolve(cwd, readProgramOptions(args).one("state") ?? STATE_DIR);
-  const runDir = newRunDir(state);
+  const runDir = newRunDir(state, "run", crypto.randomUUID().slice(0, 8));
   const allArgs = [...placeArguments(program, args, runDir), ...args];
   const flags = permissionFlags(program, allArgs, {
     project: PROJECT,
@@ -29,12 +29,33 @@ export function launchArguments(program: Program, args: readonly string[], cwd: 
     deno: Deno.execPath(),
     addons: zeromqAddonCandidates(),
     runDir,
-    bin: program === "install" ? userPrograms(cwd) : "",
+    to: program === "install" ? userPrograms(cwd) : join(PROJECT, "dist"),
     storedRoots: program === "sentinel" ? readStoredRoots(state) : [],
   });
   const config = `--config=${join(PROJECT, "deno.json")}`;
   const memory = program === "start" ? [SMALL_HEAP] : [];
   return ["run", "--quiet", ...memory, config, ...flags, CASPARIAN, IN_PLACE, program, ...allArgs];
+}
+
+/**
+ * The flags of `deno compile` for a worker, and the arguments that it is always to have.
+ * @param workerArgs Paths in them are absolute.
+ */
+export function compiledFlags(workerArgs: readonly string[]): { flags: string[]; args: string[] } {
+  const state = readProgramOptions(workerArgs).one("state");
+  // The same for each start, so only one can be up at a time; nobody else sweeps there.
+  const runDir = state === undefined ? "" : newRunDir(state, "compiled", "run");
+  const args = [...workerArgs, ...state === undefined ? [] : ["--run-dir", runDir]];
+  const place = {
+    project: PROJECT,
+    cwd: "/",
+    deno: "",
+    addons: [],
+    runDir,
+    to: "",
+    storedRoots: [],
+  };
+  return { flags: permissionFlags("compiled", args, place), args };
 }
 
 function userPrograms(cwd: string): string {
@@ -53,11 +74,10 @@ function placeArguments(program: Program, args: readonly string[], runDir: strin
 const STATE_BYTES_MAX = 64;
 const TEMPORARY = "/tmp/casparian-";
 
-/** For the sockets of this start only, below the state where its path is short enough. */
-function newRunDir(state: string): string {
-  const name = crypto.randomUUID().slice(0, 8);
+/** For the sockets of one start, below the state where its path is short enough. */
+function newRunDir(state: string, folder: string, name: string): string {
   const fits = new TextEncoder().encode(state).length <= STATE_BYTES_MAX && !state.includes(",");
-  return fits ? join(state, "run", name) : `${TEMPORARY}${name}`;
+  return fits ? join(state, folder, name) : `${TEMPORARY}${name}`;
 }
 
 /** What a sentinel says of its store, which only it can read: see Roots in sentinel/. */

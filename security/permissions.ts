@@ -9,7 +9,9 @@ import { dirname, join, resolve } from "node:path";
 import { sqlitePath } from "../protocol/database_url.ts";
 import { readProgramOptions } from "./program_options.ts";
 
-export type Program = "start" | "sentinel" | "worker" | "run" | "doctor" | "install";
+export type Program =
+  | ("start" | "sentinel" | "worker" | "run" | "doctor" | "install")
+  | ("bundle" | "compile" | "compiled");
 
 export const STATE_DIR = ".casparian";
 
@@ -25,20 +27,23 @@ export interface Place {
   readonly addons: readonly string[];
   /** Of one start of a worker: scratch folders, and the sockets that its plugins connect to, see {@link templateFolder}. */
   readonly runDir: string;
-  /** Where the user's own programs are. */
-  readonly bin: string;
+  /** Where what a program makes goes, without `--to`. */
+  readonly to: string;
   /** Source roots that the store has beside those of the command line. */
   readonly storedRoots: readonly string[];
 }
 
+/** "all" where nobody can know beforehand what will be needed. */
+type Scope = readonly string[] | "all";
+
 interface Grants {
   /** "all": a worker follows interpreters and data roots wherever they lie. */
-  readonly read: readonly string[] | "all";
-  readonly write: readonly string[];
-  readonly run?: readonly string[];
-  readonly net?: readonly string[];
+  readonly read: Scope;
+  readonly write: Scope;
+  readonly run?: Scope;
+  readonly net?: Scope;
   readonly sys?: readonly string[];
-  readonly ffi?: readonly string[];
+  readonly ffi?: Scope;
   readonly env: readonly string[];
 }
 
@@ -62,6 +67,26 @@ const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
   worker: (paths, place) => ({ ...pythonGrants(paths, place), ffi: place.addons }),
   run: pythonGrants,
   doctor: (paths, place) => ({ ...pythonGrants(paths, place), net: paths.ports }),
+  bundle: (paths, place) => ({
+    read: [place.project, place.deno, paths.to],
+    write: [paths.to],
+    run: [launcher(place)],
+    env: [...ENVIRONMENT, ...PYTHON_ENVIRONMENT],
+  }),
+  compile: (paths, place) => ({
+    read: [place.project, paths.to],
+    write: [paths.to],
+    run: [place.deno],
+    env: ENVIRONMENT,
+  }),
+  compiled: (paths, place) => {
+    const { write, net, ...grants } = pythonGrants(paths, place);
+    // Its own files are where it unpacks itself, and that is known to nobody before.
+    const unknown = { ...grants, read: "all", run: "all", ffi: "all" } as const;
+    return place.runDir === ""
+      ? { ...unknown, write: "all", net: "all" }
+      : { ...unknown, write, net };
+  },
   install: (paths, place) => ({
     read: [place.project, paths.to],
     write: [paths.to],
@@ -83,11 +108,13 @@ const PYTHON_ENVIRONMENT = [
   ...["http_proxy", "https_proxy", "all_proxy", "no_proxy"],
 ];
 
-function pythonGrants(paths: ProgramPaths, place: Place): Grants {
+const launcher = ({ project }: Place) => join(project, "worker", "launch.sh");
+
+function pythonGrants(paths: ProgramPaths, place: Place) {
   return {
-    read: "all",
+    read: "all" as const,
     write: [paths.state, paths.output, ...paths.maps, place.runDir],
-    run: [join(place.project, "worker", "launch.sh")],
+    run: [launcher(place)],
     net: Array.from(
       { length: TEMPLATES_MAX },
       (_, number) => `unix:${bridgeSocket(templateFolder(place.runDir, number))}`,
@@ -143,7 +170,7 @@ function programPaths(args: readonly string[], place: Place): ProgramPaths {
     ports: ports(options.one("listen")),
     roots: options.all("root").map((root) => resolve(place.cwd, rootDirectory(root))),
     plugins: options.all("plugin").map((file) => resolve(place.cwd, file)),
-    to: resolve(place.cwd, options.one("to") ?? place.bin),
+    to: resolve(place.cwd, options.one("to") ?? place.to),
   };
 }
 
@@ -176,23 +203,28 @@ export function rootDirectory(root: string): string {
  * @param args As the program gets them; options are read as `--name value` or `--name=value`.
  */
 export function permissionFlags(program: Program, args: readonly string[], place: Place): string[] {
-  const { read, ...grants } = GRANTS[program](programPaths(args, place), place);
+  const grants = GRANTS[program](programPaths(args, place), place);
   return [
     "--no-prompt",
-    read === "all" ? "--allow-read" : listFlag("read", grantablePaths(read)),
-    listFlag("write", grantablePaths(grants.write)),
-    ...grants.run ? [listFlag("run", grants.run)] : [],
-    ...grants.net?.length ? [listFlag("net", grants.net)] : [],
-    ...grants.sys ? [listFlag("sys", grants.sys)] : [],
-    ...grants.ffi ? [listFlag("ffi", grantablePaths(grants.ffi))] : [],
-    listFlag("env", grants.env),
+    ...flag("read", grantablePaths(grants.read)),
+    ...flag("write", grantablePaths(grants.write)),
+    ...flag("run", grants.run),
+    ...flag("net", grants.net),
+    ...flag("sys", grants.sys),
+    ...flag("ffi", grantablePaths(grants.ffi)),
+    ...flag("env", grants.env),
   ];
 }
 
-const listFlag = (name: string, values: readonly string[]) => `--allow-${name}=${values.join(",")}`;
+/** Nothing for an empty scope: the flag without a list would grant everything. */
+function flag(name: string, scope: Scope = []): string[] {
+  if (scope === "all") return [`--allow-${name}`];
+  return scope.length === 0 ? [] : [`--allow-${name}=${scope.join(",")}`];
+}
 
 /** Flags split at commas and know no escape, so a path with one is granted by the folder above it. */
-function grantablePaths(paths: readonly string[]): string[] {
+function grantablePaths(paths: Scope = []): Scope {
+  if (paths === "all") return paths;
   const grantable = paths.map((path) => {
     while (path.includes(",")) path = dirname(path);
     return path;

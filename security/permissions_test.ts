@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import denoJson from "../deno.json" with { type: "json" };
 import { bridgeSocket, permissionFlags, type Place, rootDirectory } from "./permissions.ts";
+import { compiledFlags } from "./launch.ts";
 import { readProgramOptions } from "./program_options.ts";
 
 const place: Place = {
@@ -9,7 +10,7 @@ const place: Place = {
   deno: "/usr/bin/deno",
   addons: ["/opt/casparian/node_modules/addon.node"],
   runDir: "/home/me/.casparian/run/1",
-  bin: "/home/me/.local/bin",
+  to: "/home/me/.local/bin",
   storedRoots: ["/mnt/stored"],
 };
 
@@ -54,7 +55,8 @@ Deno.test("a sentinel may make the socket it is to listen on", () => {
 });
 
 Deno.test("no program may do everything, or ask for more while it runs", () => {
-  for (const program of ["start", "sentinel", "worker", "run", "doctor", "install"] as const) {
+  const programs = ["start", "sentinel", "worker", "run", "doctor", "install", "bundle", "compile"];
+  for (const program of programs as "start"[]) {
     const flags = permissionFlags(program, [], place);
     assert.ok(flags.includes("--no-prompt"), program);
     for (const name of ["write", "env"]) assert.ok(flag(flags, name)?.[0], `${program} ${name}`);
@@ -62,6 +64,36 @@ Deno.test("no program may do everything, or ask for more while it runs", () => {
     const readsAll = ["worker", "run", "doctor"].includes(program);
     assert.deepEqual(open, readsAll ? ["--allow-read"] : []);
   }
+});
+
+Deno.test("what makes a bundle writes where it is told, and may run no more than a worker", () => {
+  const flags = permissionFlags("bundle", ["--to", "out"], { ...place, to: "/opt/casparian/dist" });
+  assert.deepEqual(flag(flags, "write"), ["/home/me/out"]);
+  assert.deepEqual(flag(flags, "run"), ["/opt/casparian/worker/launch.sh"]);
+  const dist = permissionFlags("compile", [], { ...place, to: "/opt/casparian/dist" });
+  assert.deepEqual(flag(dist, "write"), ["/opt/casparian/dist"]);
+  assert.deepEqual(flag(dist, "run"), ["/usr/bin/deno"]);
+});
+
+// Goal: its permissions are fixed before anybody knows where it will lie, but not more loosely than that.
+Deno.test("a compiled worker writes to the folders that it was made for, and anywhere only if to none", () => {
+  const { flags, args } = compiledFlags(["--state", "/s", "--output", "/o", "--map", "lake=/l"]);
+  assert.deepEqual(args.slice(-2), ["--run-dir", "/s/compiled/run"]);
+  assert.deepEqual(flag(flags, "write"), ["/s", "/o", "/l", "/s/compiled/run"]);
+  assert.equal(flag(flags, "net")?.[0], "unix:/s/compiled/run/t0/s/b.sock");
+  const worker = permissionFlags("worker", [], place);
+  for (const name of ["env", "sys"]) assert.deepEqual(flag(flags, name), flag(worker, name));
+  const open = compiledFlags([]).flags.filter((each) => !each.includes("="));
+  assert.deepEqual(open, [
+    ...[
+      "--no-prompt",
+      "--allow-read",
+      "--allow-write",
+      "--allow-run",
+      "--allow-net",
+      "--allow-ffi",
+    ],
+  ]);
 });
 
 Deno.test("a folder with a comma in its name is granted by the one above it, as flags have no escape", () => {
@@ -88,7 +120,7 @@ Deno.test("program options are read up to a bare --", () => {
 
 Deno.test("the tasks grant FFI to the very version of zeromq that is imported", () => {
   const version = denoJson.imports.zeromq.split("@")[1];
-  for (const name of ["casparian", "start", "sentinel", "worker"] as const) {
+  for (const name of ["casparian", "start", "sentinel", "worker", "bundle", "compile"] as const) {
     assert.ok(denoJson.tasks[name].includes(`--allow-ffi=node_modules/.deno/zeromq@${version} `));
   }
 });

@@ -8,7 +8,11 @@ import { addHealth } from "./health.ts";
 import { pythonEnvironment } from "./python_environment.ts";
 import type { Surroundings } from "./worker_command.ts";
 
-export function addWorkerCommands(program: Command, io: CliIo): void {
+export async function addWorkerCommands(program: Command, io: CliIo): Promise<void> {
+  if (io.args[0] === "bundle" || io.args[0] === "compile") {
+    const { addPortableCommands } = await import("./portable/commands.ts");
+    return addPortableCommands(program, io);
+  }
   addWorker(program, io);
   addRun(program, io);
   addDoctor(program, io, pythonEnvironment((name) => io.env(name)));

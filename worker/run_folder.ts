@@ -4,6 +4,7 @@
  * one's without asking for process ids, which are given out again.
  */
 import { dirname, join } from "node:path";
+import { CliError } from "../protocol/exit_codes.ts";
 import type { Logger } from "../protocol/ports.ts";
 
 const LOCK = "worker.lock";
@@ -13,13 +14,21 @@ const NEW_MS = 60_000;
 export class RunFolder {
   private constructor(readonly path: string, private readonly lock: Deno.FsFile) {}
 
-  /** Makes the folder, for this user only, and removes what dead workers left beside it. */
+  /**
+   * Makes the folder, for this user only, and removes what dead workers left in and beside it.
+   * @throws {CliError} If another worker has it: a compiled one is given the same at each start.
+   */
   static async open(path: string, nowMs: number, logger: Logger): Promise<RunFolder> {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     await Deno.chmod(path, 0o700);
+    const isWorkers = await Deno.stat(join(path, LOCK)).then(() => true, () => false);
     const lock = await Deno.open(join(path, LOCK), { create: true, write: true });
-    await lock.lock(true);
+    if (!await lock.tryLock(true)) {
+      lock.close();
+      throw new CliError(`Cannot start as another worker runs in ${path}: stop that one first`);
+    }
     const folder = new RunFolder(path, lock);
+    if (isWorkers) await folder.#empty();
     await folder.#sweep(nowMs, logger);
     return folder;
   }
@@ -31,6 +40,12 @@ export class RunFolder {
       this.lock.close();
     } catch {
       // closed already
+    }
+  }
+
+  async #empty(): Promise<void> {
+    for await (const { name } of Deno.readDir(this.path)) {
+      if (name !== LOCK) await Deno.remove(join(this.path, name), { recursive: true });
     }
   }
 

@@ -50,3 +50,29 @@ Deno.test("dead workers' folders are removed, those of live ones and of others a
     await live.close();
   });
 });
+
+// Goal: a compiled worker is given the same folder at each start.
+Deno.test("a folder that a dead worker had is taken over empty; one that is in use is refused", async () => {
+  await withParent(async (parent) => {
+    const path = join(parent, "compiled");
+    await leaveDead(path);
+    const folder = await RunFolder.open(path, Date.now(), logger);
+    assert.deepEqual(await names(path), ["worker.lock"]);
+    await assert.rejects(
+      RunFolder.open(path, Date.now(), logger),
+      /another worker runs in .*compiled/,
+    );
+    await folder.close();
+  });
+});
+
+Deno.test("what was in a folder that is no worker's stays", async () => {
+  await withParent(async (parent) => {
+    await Deno.writeTextFile(join(parent, "mine"), "");
+    const folder = await RunFolder.open(parent, Date.now(), logger);
+    assert.deepEqual(await names(parent), ["mine", "worker.lock"]);
+    await Deno.remove(join(parent, "mine"));
+    await folder.close();
+    await Deno.mkdir(parent);
+  });
+});

@@ -6,7 +6,7 @@ import { findProgram, type LaunchResult, type ProcessEnvironment, runToEnd } fro
 import { packageIndexVariables } from "./package_index.ts";
 
 /** What is installed where no uv is found. */
-const UV_VERSION = "0.13.9";
+export const UV_VERSION = "0.13.9";
 /** Older ones lack `export --script` or `venv --relocatable`: they are passed over. */
 const UV_VERSION_MIN = [0, 7] as const;
 
@@ -98,14 +98,28 @@ async function bootstrap(
     if (await exists(path)) return path;
     onLine(`Installing uv ${UV_VERSION} into ${home}`);
     const aside = `${home}.building`;
-    await Deno.remove(aside, { recursive: true }).catch(() => {});
-    const quiet = { ...environment, PIP_ROOT_USER_ACTION: "ignore" };
-    const run = (argv: string[]) =>
-      runToEnd(argv, { environment: quiet, onLine, signal, limitMs: BOOTSTRAP_LIMIT_MS });
-    await installUv(python.path, aside, run);
+    await fetchUv(aside, python, environment, onLine, signal);
     await Deno.rename(aside, home);
     return path;
   }, { signal });
+}
+
+/**
+ * Installs uv into a folder of its own, in place of what is there; it is `bin/uv` in it.
+ * @throws {EnvironmentError} If it cannot be had.
+ */
+export async function fetchUv(
+  target: string,
+  python: HostPython,
+  environment: ProcessEnvironment,
+  onLine: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  await Deno.remove(target, { recursive: true }).catch(() => {});
+  const quiet = { ...environment, PIP_ROOT_USER_ACTION: "ignore" };
+  const run = (argv: string[]) =>
+    runToEnd(argv, { environment: quiet, onLine, signal, limitMs: BOOTSTRAP_LIMIT_MS });
+  await installUv(python.path, target, run);
 }
 
 type Run = (argv: string[]) => Promise<LaunchResult>;

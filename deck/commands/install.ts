@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import denoJson from "../../deno.json" with { type: "json" };
 import { CliError } from "../../protocol/exit_codes.ts";
 import type { CliIo } from "../../protocol/ports.ts";
+import { installedLauncher, linkLauncher, SIGNATURE } from "../../security/launcher_script.ts";
 import { addCommand, print } from "./client.ts";
 
 interface InstallOptions {
@@ -11,7 +12,6 @@ interface InstallOptions {
   readonly json?: boolean;
 }
 
-const SIGNATURE = "Written by `casparian install`";
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 export function addInstall(program: Command, io: CliIo): void {
@@ -27,7 +27,7 @@ async function install(io: CliIo, options: InstallOptions): Promise<void> {
   await refuseForeign(path);
   try {
     await Deno.mkdir(folder, { recursive: true });
-    await Deno.writeTextFile(path, launcherScript(PROJECT, denoJson.tasks.casparian));
+    await Deno.writeTextFile(path, await launcher());
     await Deno.chmod(path, 0o755);
   } catch (error) {
     throw new CliError(
@@ -43,6 +43,13 @@ async function install(io: CliIo, options: InstallOptions): Promise<void> {
   ]);
 }
 
+/** A bundle has a launcher of its own, which knows its Deno. */
+async function launcher(): Promise<string> {
+  const own = await Deno.stat(join(PROJECT, "casparian")).catch(() => null);
+  if (own?.isFile) return linkLauncher(PROJECT);
+  return installedLauncher(PROJECT, denoJson.tasks.casparian, Deno.version.deno);
+}
+
 /** Another program of that name is not ours to replace. */
 async function refuseForeign(path: string): Promise<void> {
   const text = await Deno.readTextFile(path).catch(() => null);
@@ -56,22 +63,4 @@ function homeOf(io: CliIo): string {
   const home = io.env("HOME");
   if (home) return home;
   throw new CliError("Cannot tell where your programs are as HOME is not set: name it with --to");
-}
-
-/**
- * A shell script that runs the task's command from any folder.
- * @param task The command of deno.json's task `casparian`, with paths relative to the project.
- */
-export function launcherScript(project: string, task: string): string {
-  const command = task.replace(/^deno run /, "").replace(/ casparian\.ts$/, "")
-    .replace("--allow-ffi=", `--allow-ffi="$PROJECT"/`);
-  return `#!/bin/sh
-# ${SIGNATURE}: runs casparian from any folder. Remove it to uninstall.
-PROJECT='${project.replaceAll("'", `'\\''`)}'
-INIT_CWD=$PWD
-export INIT_CWD
-set -- run ${command} --config="$PROJECT"/deno.json "$PROJECT"/casparian.ts "$@"
-if command -v deno >/dev/null; then exec deno "$@"; fi
-exec npx -y deno@${Deno.version.deno} "$@"
-`;
 }

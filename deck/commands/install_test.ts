@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { CliIo } from "../../protocol/ports.ts";
 import { Command } from "commander";
-import { addInstall, launcherScript } from "./install.ts";
+import { addInstall } from "./install.ts";
 
 async function install(io: Partial<CliIo>, ...args: string[]): Promise<string[]> {
   const lines: string[] = [];
@@ -26,10 +26,4 @@ Deno.test("install puts a launcher where it is told, and says when that is not o
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-});
-
-Deno.test("the launcher has the task's permissions, and quotes the project's path", () => {
-  const script = launcherScript("/it's", "deno run --no-prompt --allow-ffi=x/y casparian.ts");
-  assert.match(script, /^PROJECT='\/it'\\''s'$/m);
-  assert.match(script, /set -- run --no-prompt --allow-ffi="\$PROJECT"\/x\/y --config=/);
 });

@@ -23,7 +23,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   worker: {
     rooms: ["protocol", "security"],
-    packages: ["zod", "commander", "apache-arrow", "parquet-wasm", "node:"],
+    packages: ["zod", "commander", "apache-arrow", "parquet-wasm", "modern-tar", "node:"],
   },
   deck: {
     rooms: ["protocol", "security"],
