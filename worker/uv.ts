@@ -49,7 +49,11 @@ export class Uv {
 
   /** Runs a uv command to its end; failing is the caller's to judge by the result. */
   async run(args: readonly string[], options: UvRunOptions): Promise<LaunchResult> {
-    return await runToEnd([this.path, ...args], { environment: this.environment, ...options });
+    // Pip takes this from its environment and uv does not: a site with wheels in a folder would wait for
+    // an index that is not there.
+    const noIndex = args[0] === "pip" && this.environment.UV_NO_INDEX ? ["--no-index"] : [];
+    const argv = [this.path, ...args, ...noIndex];
+    return await runToEnd(argv, { environment: this.environment, ...options });
   }
 
   /** Frees what a removed environment shared with the cache, unless the cache is the user's own. */

@@ -35,6 +35,20 @@ Deno.test("uv gets the state folder's cache unless the user has one", async () =
   });
 });
 
+Deno.test("a site without an index is not asked for one, however pip was told so", async () => {
+  await withDir(async (dir) => {
+    const echo = await script(join(dir, "uv"), `[ "$1" = --version ] && echo uv 0.13.9; echo "$@"`);
+    const said = async (given: Record<string, string>, ...args: string[]) => {
+      const uv = await Uv.open(dir, python, { ...environment, CASPARIAN_UV: echo, ...given });
+      return (await uv.run(args, { cwd: dir, limitMs: 10_000 })).stdout.trim();
+    };
+    assert.equal(await said({ PIP_NO_INDEX: "1" }, "pip", "sync", "x"), "pip sync x --no-index");
+    assert.equal(await said({ UV_NO_INDEX: "1" }, "pip", "sync", "x"), "pip sync x --no-index");
+    assert.equal(await said({ UV_NO_INDEX: "1" }, "venv", "."), "venv .");
+    assert.equal(await said({}, "pip", "sync", "x"), "pip sync x");
+  });
+});
+
 Deno.test("a uv that is too old is passed over, and one is installed once by several at a time", async () => {
   await withDir(async (dir) => {
     const old = await script(join(dir, "old-uv"), "echo uv 0.4.30");
