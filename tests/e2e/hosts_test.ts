@@ -64,6 +64,8 @@ Deno.test({
       assert.equal(code, 0, stderr);
       const version = await b.run([`${BUNDLE}/casparian`, "--version"], { user: USER });
       assert.deepEqual([version.stdout, version.stderr], [`${RELEASE}\n`, ""]);
+      const client = await b.run([`${BUNDLE}/casparian`, "status"], { user: USER });
+      assert.match(client.stderr, /Cannot run 'status' as this bundle is without it/);
     });
 
     await site.startSentinel();
