@@ -36,6 +36,8 @@ export class WorkerLoop {
   #wire: ReturnType<LoopParts["connect"]> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAtMs = Infinity;
+  #draining = false;
+  #linkProblem: string | null = "its sentinel has not answered yet";
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -55,14 +57,15 @@ export class WorkerLoop {
     return this.#finished.promise;
   }
 
+  /** Why this worker can take no job now, for people; null if it can. */
+  get unready(): string | null {
+    return this.#draining ? "it drains" : this.#linkProblem;
+  }
+
   /** @throws {ZmqError} If the address is not one that can be connected to. */
   start(): void {
     this.#wire = this.#parts.connect({
-      message: (message: Message) =>
-        this.#handle({
-          type: "message",
-          message: onThisHost(message, this.#parts.jobs.folders.maps),
-        }),
+      message: (message: Message) => this.#heard(message),
       malformed: (reason, answer) => this.#handle({ type: "malformed", reason, answer }),
     });
     this.#handle({ type: "start" });
@@ -70,7 +73,14 @@ export class WorkerLoop {
 
   /** No more jobs; those running have `limitMs`. Called again it can only shorten the limit. */
   drain(limitMs: number): void {
+    this.#draining = true;
     this.#handle({ type: "drain", limitMs });
+  }
+
+  #heard(message: Message): void {
+    this.#linkProblem = null;
+    const { maps } = this.#parts.jobs.folders;
+    this.#handle({ type: "message", message: onThisHost(message, maps) });
   }
 
   #handle(event: SessionEvent): void {
@@ -85,6 +95,7 @@ export class WorkerLoop {
       case "send":
         return this.#send(effect);
       case "reconnect":
+        this.#linkProblem = "its sentinel is silent";
         return this.#wire?.reconnect();
       case "run":
         return void this.#run(effect.job);

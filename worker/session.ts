@@ -87,13 +87,6 @@ export class Session {
     return Math.min(this.#link.wakeAtMs, resendAtMs, killAtMs, endAtMs);
   }
 
-  /** Why this worker can take no job now, for people; null if it can. */
-  get unready(): string | null {
-    if (this.#drain) return "it drains";
-    if (this.#link.phase === "connecting") return "its sentinel has not answered yet";
-    return this.#link.phase === "lost" ? "its sentinel is silent" : null;
-  }
-
   /** Our sentinel is there: it understands all that we can say. */
   get #talks(): boolean {
     return this.#link.phase === "ready" && this.#link.ours;

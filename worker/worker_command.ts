@@ -49,12 +49,12 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
   try {
     const folder = await RunFolder.open(config.runDir, clock.nowMs(), logger);
     cleanups.push(() => folder.close());
-    const { loop, session } = await build(config, sandbox, around, cleanups);
+    const loop = await build(config, sandbox, around, cleanups);
     const off = io.onInterrupt(stopper(loop, config, logger));
     cleanups.push(() => Promise.resolve(off()));
     if (config.exitWithStdin) void stdinEnds().then(() => loop.drain(0));
     loop.start();
-    const health = new HealthFile(config.stateDir, "worker", () => signOfLife(session, clock));
+    const health = new HealthFile(config.stateDir, "worker", () => signOfLife(loop, clock));
     cleanups.push(() => Promise.resolve(health.stop()));
     logger.log("info", greeting(config, sandbox));
     await loop.finished;
@@ -70,7 +70,7 @@ async function build(
   sandbox: Sandbox,
   around: Surroundings,
   cleanups: (() => Promise<void>)[],
-): Promise<{ loop: WorkerLoop; session: Session }> {
+): Promise<WorkerLoop> {
   const { clock, logger, random, startId, environment } = around;
   const { folders, stateDir, slots } = config;
   const environments = new Environments({ stateDir, environment, nowMs: () => clock.nowMs() });
@@ -98,22 +98,20 @@ async function build(
     version: RELEASE,
     sandbox: JSON.stringify({ grade: sandbox.grade, missing: sandbox.missing }),
   };
-  const session = new Session({ identity, slots, environments: [], random }, clock.nowMs());
-  const loop = new WorkerLoop({
+  return new WorkerLoop({
     clock,
     logger,
-    session,
+    session: new Session({ identity, slots, environments: [], random }, clock.nowMs()),
     connect: (events) => new Wire(context, config.address, events),
     jobs: { plugins, sinks, folders, clock },
     landing: new Landing(sinks, folders, logger),
     preparations,
     warm: () => preparations.hashesOf(plugins.warmInterpreters()),
   });
-  return { loop, session };
 }
 
 /** Nothing here waits, so a worker works as long as its timers do. */
-function signOfLife({ unready }: Session, clock: Clock): SignOfLife {
+function signOfLife({ unready }: WorkerLoop, clock: Clock): SignOfLife {
   return { atMs: clock.nowMs(), ready: unready === null, because: unready };
 }
 

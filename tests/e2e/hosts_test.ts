@@ -93,6 +93,11 @@ Deno.test({
       assert.deepEqual(rows.map(({ word }) => word), words(first));
       assert.deepEqual([...new Set(rows.map(({ host }) => host))], ["b"]);
       assert.notDeepEqual(await site.staged(), [], "the lost host has done them as well");
+      const probe = [`${BUNDLE}/casparian`, "health", "worker", "--state", "/var/casparian"];
+      assert.equal((await a.run(probe, { user: USER })).code, 0, "it lives, and must not be ended");
+      const ready = () => a.run([...probe, "--ready"], { user: USER });
+      await eventually("it says that it can take no work", async () => (await ready()).code === 1);
+      assert.equal((await ready()).stdout, "worker works, but is not ready: its sentinel is silent\n");
     });
 
     const second = names("second", JOBS);
