@@ -97,7 +97,10 @@ Deno.test({
       assert.equal((await a.run(probe, { user: USER })).code, 0, "it lives, and must not be ended");
       const ready = () => a.run([...probe, "--ready"], { user: USER });
       await eventually("it says that it can take no work", async () => (await ready()).code === 1);
-      assert.equal((await ready()).stdout, "worker works, but is not ready: its sentinel is silent\n");
+      assert.equal(
+        (await ready()).stdout,
+        "worker works, but is not ready: its sentinel is silent\n",
+      );
     });
 
     const second = names("second", JOBS);
