@@ -86,8 +86,8 @@ function placesOf(args: readonly string[]): string[] {
   return [...options.all("state"), ...options.all("output"), ...maps];
 }
 
-/** Exported for its test. @param said What `deno compile` wrote. */
-export function reasonOf(said: string): string {
+/** @param said What `deno compile` wrote. */
+function reasonOf(said: string): string {
   const lines = said.trim().split("\n").map((line) => line.trim());
   if (/denort|base binary/.test(said)) {
     const why = lines.findLast((line) => /^\d+: (?!<unknown>)/.test(line))?.replace(/^\d+: /, "");
