@@ -59,6 +59,10 @@ Deno.test("sums tell of every file, and the archive holds what the folder does",
       ["b-1/z/empty", 0o644],
     ]);
     assert.equal(entries.length, files);
+    assert.deepEqual(
+      new Set(entries.map(({ header }) => header.mtime!.getUTCFullYear())),
+      new Set([2000]),
+    );
     for (const { header, data } of entries) {
       assert.deepEqual(data ?? new Uint8Array(), await Deno.readFile(join(folder, header.name)));
     }
