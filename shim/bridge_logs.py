@@ -27,14 +27,9 @@ BURST_FRAMES_MAX = 64
 # A process that the plugin left behind may write faster than it is read; a drain must still end.
 DRAIN_BYTES_MAX = 4 * 1024 * 1024
 
-TRUNCATED = (
-    f"Log truncated as a job may print at most {JOB_BYTES_MAX // 1024 // 1024} MiB: "
-    "the rest of its output is dropped"
-)
-
 
 class LogSink:
-    """Gathers text of one level at a time and sends it as frames, at most JOB_BYTES_MAX a job."""
+    """Gathers text of one level at a time and sends it as frames, at most so many bytes a job."""
 
     def __init__(self, connection):
         self._connection = connection
@@ -44,15 +39,15 @@ class LogSink:
         self._chars = 0
         self._burst_start_s = 0.0
         self._burst_frames = 0
-        self._bytes_left = JOB_BYTES_MAX
+        self._bytes_max = self._bytes_left = JOB_BYTES_MAX
         self._is_dropping = False
         self._broken_lines = set()
         self.on_late = lambda: None
         self.detached = False
         os.register_at_fork(after_in_child=self._detach)
 
-    def start_job(self):
-        self._bytes_left = JOB_BYTES_MAX
+    def start_job(self, bytes_max: int = JOB_BYTES_MAX):
+        self._bytes_max = self._bytes_left = bytes_max
         self._is_dropping = False
         self._broken_lines.clear()
 
@@ -114,7 +109,7 @@ class LogSink:
         self._bytes_left -= len(sent)
         frames = [log_frame(self._level, part) for part in _messages(sent)]
         if self._is_dropping:
-            frames.append(log_frame(WARNING_LEVEL, utf8(TRUNCATED)))
+            frames.append(log_frame(WARNING_LEVEL, utf8(truncated(self._bytes_max))))
         self._connection.send(*frames)
 
     def _detach(self):
@@ -122,6 +117,13 @@ class LogSink:
         self._lock = threading.RLock()
         self._parts, self._chars = [], 0
         self.detached = True
+
+
+def truncated(bytes_max: int) -> str:
+    return (
+        f"Log truncated as a job may print at most {bytes_max / (1 << 20):.4g} MiB: "
+        "the rest of its output is dropped"
+    )
 
 
 def _messages(text: bytes):

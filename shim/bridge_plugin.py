@@ -5,6 +5,7 @@ import sys
 import types
 from dataclasses import dataclass, field
 
+from bridge_logs import JOB_BYTES_MAX
 from bridge_results import TAKEN, is_iterable_of_results, is_result
 from bridge_schemas import PluginError
 from bridge_topics import Outputs
@@ -21,6 +22,7 @@ class Job:
     config: "dict | None" = None
     topic: "str | None" = None
     topics: "list[str] | None" = None
+    log_bytes: int = JOB_BYTES_MAX
 
 
 class Plugin:

@@ -13,8 +13,10 @@ import threading
 
 from bridge_connection import Cancellation, Connection
 from bridge_frames import END_FRAME, error_frame, progress_frame
-from bridge_logs import STDERR, STDOUT, LogRecords, LogSink, LogStream, OutputPump
+from bridge_logs import JOB_BYTES_MAX, STDERR, STDOUT, LogRecords, LogSink, LogStream, OutputPump
+from bridge_memory import bound_address_space
 from bridge_plugin import Job, Plugin
+from bridge_processes import children_of, end_tree
 from bridge_topics import Outputs
 from bridge_traceback import describe
 
@@ -38,6 +40,7 @@ class Session:
     def run(self, plugin: Plugin, job: Job) -> bool:
         """Runs one job to its last frame; True if that was the end frame. Raises ConnectionError."""
         self._prepare(job)
+        outputs = None
         try:
             plugin.load()
             threads = threading.active_count()
@@ -45,29 +48,30 @@ class Session:
             plugin.run(job, outputs)
             outputs.finish()
         except BaseException as error:
-            return self._fail(error, plugin.file_name)
+            return self._fail(error, plugin.file_name, outputs)
         return self._succeed(outputs, threads)
 
     def _prepare(self, job: Job):
         os.environ["BRIDGE_FILE_PATH"] = job.file_path
         os.environ["BRIDGE_JOB_ID"] = str(job.job_id)
         os.environ["BRIDGE_FILE_VERSION_ID"] = str(job.file_version_id)
-        self._sink.start_job()
+        self._sink.start_job(job.log_bytes)
         sys.stdout = sys.__stdout__ = LogStream(self._sink, STDOUT)
         sys.stderr = sys.__stderr__ = LogStream(self._sink, STDERR)
 
-    def _fail(self, error: BaseException, file_name: str) -> bool:
+    def _fail(self, error: BaseException, file_name: str, outputs: "Outputs | None") -> bool:
         with self._cancellation:
             message = "Cancelled" if self._cancellation.asked else describe(error, file_name)
             self._flush_output()
-            self._connection.send(error_frame(message))
+            reached = [] if outputs is None else [progress_frame(outputs.reached)]
+            self._connection.send(*reached, error_frame(message))
         return False
 
     def _succeed(self, outputs: Outputs, threads: int) -> bool:
         with self._cancellation:
             leftovers = _end_leftovers(threads)
             self._flush_output()
-            progress = {"rows": outputs.rows, "batches": outputs.batches, "rss_kib": self._rss_kib()}
+            progress = {**outputs.reached, "rss_kib": self._rss_kib()}
             if leftovers:
                 progress["last"] = True
             self._connection.send(progress_frame(progress), END_FRAME)
@@ -87,12 +91,12 @@ class Session:
 
 def _end_leftovers(threads: int) -> bool:
     """Ends what the job left running. True if there was anything: this process is not clean then."""
-    # Only the first process of a PID namespace may do so: there, -1 means all the others in it.
-    had_processes = os.getpid() == 1 and _end_other_processes()
+    # In a PID namespace of its own -1 means all the others in it; elsewhere it would mean the host's.
+    had_processes = _end_namespace() if os.getpid() == 1 else _end_descendants()
     return had_processes or threading.active_count() > threads
 
 
-def _end_other_processes() -> bool:
+def _end_namespace() -> bool:
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:
@@ -102,6 +106,17 @@ def _end_other_processes() -> bool:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return True
+
+
+def _end_descendants() -> bool:
+    """Those of a process that has ended come to this one, so none is left when it has no child."""
+    had_processes = False
+    while children := children_of(os.getpid()):
+        had_processes = True
+        for child in children:
+            end_tree(child)
+        os.waitpid(-1, 0)
+    return had_processes
 
 
 def _topic(plugin: Plugin, job: Job) -> str:
@@ -124,6 +139,8 @@ def serve(session: Session, connection: Connection):
             return
         if plugin is None:
             name = request["plugin_name"]
+            if request.get("memory_bytes"):
+                bound_address_space(request["memory_bytes"])
             plugin = Plugin(name, request["plugin_code"], request.get("plugin_file") or f"{name}.py")
         if not session.run(plugin, _job(request)):
             return
@@ -137,4 +154,5 @@ def _job(request: dict) -> Job:
         config=request.get("config"),
         topic=request.get("topic"),
         topics=request.get("topics"),
+        log_bytes=request.get("log_bytes", JOB_BYTES_MAX),
     )

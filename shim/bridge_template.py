@@ -10,9 +10,11 @@ gone: it kills all its children and exits. Children die with it in turn (PR_SET_
           or {"event":"fork_failed","child":"c1","message":"why"}
     {"op":"cancel","child":"c1"}   SIGTERM: the job is asked to end by itself
     {"op":"kill","child":"c1"}     SIGKILL, to all it started
+    {"op":"limit","child":"c1","memory_kib":N}   from now on: killed when it and all it started hold more
     {"op":"ping","n":1}            → {"event":"pong","n":1}
     when a child is gone           → {"event":"exited","child":"c1","code":0|null,"signal":9|null,
-                                      "rss_peak_kib":N,"output":"what it wrote last"}
+                                      "rss_peak_kib":N,"output":"what it wrote last",
+                                      "over_memory_kib":N}   only if the limit ended it: what it held
 """
 
 import gc
@@ -25,7 +27,9 @@ import time
 from dataclasses import dataclass
 
 from bridge_child import OutputPipes, run_child
+from bridge_memory import MemoryWatch
 from bridge_namespaces import PidNamespaces
+from bridge_processes import adopt_orphans, children_of, end_process, end_tree
 
 OUTPUT_TAIL_BYTES = 8 * 1024
 COMMAND_BYTES_MAX = 1024 * 1024
@@ -41,6 +45,7 @@ class Child:
     nested: bool
     pipes: OutputPipes
     cancelled: bool = False
+    over_memory_kib: "int | None" = None
 
 
 class Template:
@@ -52,11 +57,13 @@ class Template:
         self._wake_reader, self._wake_writer = os.pipe()
         self._children = {}
         self._namespaces = PidNamespaces()
+        self._memory = MemoryWatch()
         self._line = b""
 
     def run(self):
         """Serves until its input ends."""
         self._catch_signals()
+        adopt_orphans()
         gc.collect()
         gc.freeze()  # a collection in a child would otherwise write to, and so copy, every page
         try:
@@ -86,11 +93,16 @@ class Template:
 
     def _turn(self) -> bool:
         cancelled = [child for child in self._children.values() if child.cancelled]
-        wait_s = CANCEL_INTERVAL_S if cancelled else None
-        ready, _, _ = select.select([self._commands, self._wake_reader], [], [], wait_s)
+        waits_s = [CANCEL_INTERVAL_S] if cancelled else []
+        if self._memory.wait_s() is not None:
+            waits_s.append(self._memory.wait_s())
+        ready, _, _ = select.select(
+            [self._commands, self._wake_reader], [], [], min(waits_s, default=None)
+        )
         if not ready:
             for child in cancelled:
                 os.kill(child.pid, signal.SIGTERM)
+        self._end_excesses()
         if self._wake_reader in ready:
             os.read(self._wake_reader, 4096)
             self._reap()
@@ -106,7 +118,13 @@ class Template:
     def _obey(self, line: bytes):
         try:
             command = json.loads(line)
-            obey = {"fork": self._fork, "kill": self._kill, "cancel": self._cancel, "ping": self._ping}
+            obey = {
+                "fork": self._fork,
+                "limit": self._limit,
+                "cancel": self._cancel,
+                "kill": self._kill,
+                "ping": self._ping,
+            }
             obey[command["op"]](command)
         except (ValueError, KeyError, TypeError) as error:
             self._answer(event="refused", message=f"Cannot obey {line[:200]!r}: {error!r}")
@@ -141,6 +159,16 @@ class Template:
         for sibling in self._children.values():
             sibling.pipes.close_readers()
 
+    def _limit(self, command: dict):
+        for child in self._named(command["child"]):
+            self._memory.limit(child.pid, int(command["memory_kib"]))
+
+    def _end_excesses(self):
+        for pid, held_kib in self._memory.excesses():
+            self._children[pid].over_memory_kib = held_kib
+            _kill_tree(self._children[pid])
+            self._memory.forget(pid)
+
     def _cancel(self, command: dict):
         for child in self._named(command["child"]):
             child.cancelled = True
@@ -155,13 +183,18 @@ class Template:
         return [child for child in self._children.values() if child.name == name]
 
     def _reap(self):
-        while self._children:
-            pid, status, usage = os.wait4(-1, os.WNOHANG)
-            if pid == 0:
-                return
+        for pid, status, usage in _ended():
             child = self._children.pop(pid, None)
             if child is not None:
+                self._memory.forget(pid)
                 self._report_exit(child, status, usage.ru_maxrss)
+        self._end_orphans()
+
+    def _end_orphans(self):
+        """What a child without a namespace of its own had started, however it detached, is ours now."""
+        for pid in children_of(os.getpid()):
+            if pid not in self._children:
+                end_tree(pid)
 
     def _report_exit(self, child: Child, status: int, rss_peak_kib: int):
         if not child.nested:
@@ -175,6 +208,7 @@ class Template:
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             rss_peak_kib=rss_peak_kib,
             output=output,
+            **({} if child.over_memory_kib is None else {"over_memory_kib": child.over_memory_kib}),
         )
 
     def _end_children(self):
@@ -182,6 +216,10 @@ class Template:
             _kill_tree(child)
         for pid in list(self._children):
             os.waitpid(pid, 0)
+        self._children.clear()
+        while children_of(os.getpid()):
+            self._end_orphans()
+            os.waitpid(-1, 0)
 
     def _answer(self, **fields):
         line = json.dumps(fields).encode() + b"\n"
@@ -189,8 +227,20 @@ class Template:
             line = line[os.write(self._answers, line) :]
 
 
+def _ended():
+    """Processes that have ended since it was asked last: (pid, status, what they used)."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status, usage
+
+
 def _kill_tree(child: Child):
-    os.kill(child.pid, signal.SIGKILL)
+    end_process(child.pid)
     if not child.nested:
         _kill_group(child.pid)
 

@@ -26,7 +26,7 @@ ROW_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024
 SMALL_MESSAGE_BYTES = 64 * 1024
 
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-PROGRESS_INTERVAL_S = 1.0
+PROGRESS_INTERVAL_S = 0.1
 
 
 class Outputs:
@@ -43,6 +43,11 @@ class Outputs:
         self._lock = threading.Lock()
         self._progress_s = time.monotonic()
         self._is_finishing = False
+
+    @property
+    def reached(self) -> "dict[str, int]":
+        """What the plugin has yielded so far."""
+        return {"rows": self.rows, "batches": self.batches}
 
     def add(self, value, topic: "str | None" = None):
         if value is None:
@@ -102,7 +107,7 @@ class Outputs:
         now_s = time.monotonic()
         if now_s - self._progress_s >= PROGRESS_INTERVAL_S:
             self._progress_s = now_s
-            self._connection.send(progress_frame({"rows": self.rows, "batches": self.batches}))
+            self._connection.send(progress_frame(self.reached))
 
 
 class TopicOutput:

@@ -1,5 +1,6 @@
 """An exception as its plugin's author wants to read it: only the lines of the plugin's own file."""
 
+import errno
 import re
 import traceback
 
@@ -26,7 +27,11 @@ def _describe(error: BaseException, file_name: str) -> str:
     _add_place(described, error)
     text = _MODULE_PREFIX.sub("", "".join(described.format()).rstrip("\n"))
     # Whoever reads the first word must see that memory was the cause, wherever it ran out.
-    return f"MemoryError\n{text}" if isinstance(error, MemoryError) else text
+    return f"MemoryError\n{text}" if _is_want_of_memory(error) else text
+
+
+def _is_want_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 def _exit_message(error: SystemExit) -> str:

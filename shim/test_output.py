@@ -5,7 +5,7 @@ import textwrap
 import time
 import unittest
 
-from bridge_logs import JOB_BYTES_MAX, MESSAGE_BYTES_MAX, TRUNCATED, _messages
+from bridge_logs import JOB_BYTES_MAX, MESSAGE_BYTES_MAX, _messages, truncated
 from stand_in_worker import StandInWorker, SteeredTemplate, read_frame
 from test_results import handler
 
@@ -119,12 +119,21 @@ class OutputTest(unittest.TestCase):
             with self.subTest(name):
                 start_s = time.monotonic()
                 logs = self.logs(body)
-                self.assertEqual(logs[-1], (4, TRUNCATED))
-                self.assertEqual([text for _, text in logs].count(TRUNCATED), 1)
+                self.assertEqual(logs[-1], (4, truncated(JOB_BYTES_MAX)))
+                self.assertEqual([text for _, text in logs].count(truncated(JOB_BYTES_MAX)), 1)
                 size = sum(len(text.encode()) + 1 for _, text in logs[:-1])
                 self.assertLessEqual(size, JOB_BYTES_MAX + len(logs))
                 self.assertGreater(size, JOB_BYTES_MAX * 0.99)
                 self.assertLess(time.monotonic() - start_s, 20)
+
+    def test_a_job_may_have_a_smaller_bound_and_the_next_one_its_own(self):
+        child = self.template.fork()
+        for log_bytes, lines in ((100, 2), (200, 4)):
+            outcome = child.run(handler("for n in range(9): print('x' * 49)"), log_bytes=log_bytes)
+            text = "\n".join(text for level, text in outcome.logs if level == 0)
+            self.assertEqual(text.count("x"), lines * 49)
+            self.assertEqual(outcome.logs[-1], (4, truncated(log_bytes)))
+        child.close()
 
     def test_a_line_is_there_while_the_job_still_runs(self):
         child = self.template.fork()

@@ -141,6 +141,7 @@ class TemplateTest(unittest.TestCase):
         self.template.tell(op="cancel", child=child.name)
         outcome = child.outcome()
         self.assertEqual(outcome.error, "Cancelled")
+        self.assertEqual(outcome.progress[-1], {"rows": 1, "batches": 1})  # how far it had come
         self.assertTrue(os.path.exists(path))
         child.close()
 
@@ -172,9 +173,9 @@ class TemplateTest(unittest.TestCase):
         for nested in (True, False):
             with self.subTest(nested=nested):
                 mark = f"{self.worker.folder}/{nested}"
-                detached = "setsid" if nested else "env"
-                command = [detached, "sh", "-c", f"sleep 600; : {mark}"]
-                body = f"import subprocess\nsubprocess.Popen({command})\nprint('up')\nwhile True: pass"
+                # A session of its own, and a parent that ends at once: nothing ties it to the child.
+                inner = f"(sleep 600; : {mark}) &"
+                body = f"import subprocess\nsubprocess.run(['setsid', 'sh', '-c', {inner!r}])\nprint('up')\nwhile True: pass"
                 child = self.template.fork(nested=nested)
                 if nested and not child.nested:
                     self.skipTest("this kernel gives no PID namespace")
@@ -188,17 +189,19 @@ class TemplateTest(unittest.TestCase):
                 child.connection.close()
 
     def test_what_a_job_leaves_running_is_ended_and_the_child_with_it(self):
-        child = self.template.fork()
-        if not child.nested:
-            self.skipTest("this kernel gives no PID namespace")
-        mark = f"{self.worker.folder}/left"
-        command = ["sh", "-c", f"sleep 600; : {mark}"]
-        outcome = child.run(handler(f"import subprocess\nsubprocess.Popen({command})"))
-        self.assertTrue(outcome.ended)
-        self.assertTrue(outcome.progress[-1]["last"])
-        self.assertEqual(processes_with(mark), [])
-        child.exited()
-        child.connection.close()
+        for nested in (True, False):
+            with self.subTest(nested=nested):
+                child = self.template.fork(nested=nested)
+                if nested and not child.nested:
+                    self.skipTest("this kernel gives no PID namespace")
+                mark = f"{self.worker.folder}/left"
+                inner = f"(sleep 600; : {mark}) & (setsid sleep 600; : {mark}) &"
+                outcome = child.run(handler(f"import subprocess\nsubprocess.run(['sh', '-c', {inner!r}])"))
+                self.assertTrue(outcome.ended)
+                self.assertTrue(outcome.progress[-1]["last"])
+                self.assertEqual(processes_with(mark), [])
+                child.exited()
+                child.connection.close()
 
     def test_a_child_that_left_nothing_goes_on(self):
         child = self.template.fork()
