@@ -5,23 +5,25 @@
  * Whatever goes wrong on the way ends in a receipt as well, and nothing staged is left behind.
  */
 import type { Clock } from "../protocol/ports.ts";
-import { failure, JobFailure, type Metrics, success } from "./conclusions.ts";
-import { asJobFailure, timedOut } from "./failures.ts";
+import { failure, type JobFailure, type Metrics, success } from "./conclusions.ts";
+import { type CancelCause, cancelled, EarlyEnd, timedOut } from "./early_end.ts";
+import { asJobFailure } from "./failures.ts";
 import type { Job } from "./job_slots.ts";
 import type { JobLog, LogCapture } from "./log_capture.ts";
 import { OutputSet } from "./output_set.ts";
-import { type EnvironmentLookup, pluginJobOf } from "./plugin_job.ts";
-import { type RunCounts, streamPlugin } from "./plugin_stream.ts";
+import { memoryLimitOf, pluginJobOf, type PluginSetting } from "./plugin_job.ts";
+import { noCounts, type RunCounts, streamPlugin } from "./plugin_stream.ts";
 import type { Receipt } from "./receipts.ts";
-import type { KillCause, Progress } from "./session_events.ts";
+import type { Progress } from "./session_events.ts";
 import { outputAddress, sinkFolder, type SinkFolders } from "./sink_folders.ts";
 import type { SinkSet } from "./sink_set.ts";
 import type { OutputSpec, StagedOutput } from "./sinks/sink.ts";
 import { checkFile, hashFile, hashText, type SeenFile } from "./source_file.ts";
+import { limitWallTime } from "./wall_time.ts";
 import type { PluginJob, PluginRun } from "./plugin_run.ts";
 
 /** What jobs need; a stand-in for each in tests. */
-export interface JobParts extends EnvironmentLookup {
+export interface JobParts extends PluginSetting {
   readonly plugins: { run(job: PluginJob): PluginRun };
   readonly sinks: Pick<SinkSet, "open" | "discard">;
   readonly folders: SinkFolders;
@@ -30,8 +32,10 @@ export interface JobParts extends EnvironmentLookup {
 }
 
 export class JobRun {
-  readonly counts: RunCounts = { rows: 0, batches: 0, bytes: 0, rssKib: 0 };
-  readonly #killed = new AbortController();
+  readonly counts = noCounts();
+  /** Aborted with an `EarlyEnd`. */
+  readonly #ended = new AbortController();
+  #began = false;
 
   /**
    * @param onRan Called once when the job no longer needs its Python slot.
@@ -47,8 +51,8 @@ export class JobRun {
   }
 
   /** Ends the job early, wherever it is; its receipt says why. */
-  kill(cause: KillCause): void {
-    this.#stop(KILL_FAILURES[cause]());
+  kill(cause: CancelCause): void {
+    this.#end(cancelled(cause));
   }
 
   /** Never rejects. */
@@ -58,7 +62,8 @@ export class JobRun {
     try {
       return await this.#perform(log);
     } catch (error) {
-      return failure(job, await this.#explain(error));
+      const cause = await this.#explain(error);
+      return failure(job, cause, cause.kind === "memory" ? this.#memoryMetrics() : {});
     } finally {
       log.close();
     }
@@ -89,30 +94,29 @@ export class JobRun {
 
   async #runPlugin(outputs: OutputSet, log: JobLog): Promise<void> {
     const job = await pluginJobOf(this.job, this.parts);
-    const { timeout_ms } = this.job.body;
-    this.#killed.signal.throwIfAborted();
+    const { timeout_ms: timeoutMs } = this.job.body;
+    this.#ended.signal.throwIfAborted();
     const run = this.parts.plugins.run(job);
-    const onKill = () => endRun(run, this.#killed.signal.reason);
-    this.#killed.signal.addEventListener("abort", onKill);
-    const timer = timeout_ms === undefined ? undefined : setTimeout(
-      () => this.#stop(timedOut(timeout_ms)),
-      timeout_ms,
-    );
+    run.started.then(() => this.#began = true);
+    // Its `finally` runs, be it cancelled or out of time; how far it has come it tells at its end.
+    const onEnd = () => run.cancel(this.#ended.signal.reason.message);
+    this.#ended.signal.addEventListener("abort", onEnd);
+    const inTime = limitWallTime(run, timeoutMs, () => this.#end(timedOut(timeoutMs!)));
     try {
       await streamPlugin(run, outputs, log, this.counts);
     } catch (error) {
       run.kill("the job has failed"); // it may still be running: a full disk, a wrong topic
       throw error;
     } finally {
-      clearTimeout(timer);
-      this.#killed.signal.removeEventListener("abort", onKill);
+      inTime();
+      this.#ended.signal.removeEventListener("abort", onEnd);
     }
   }
 
   async #finish(outputs: OutputSet): Promise<StagedOutput[]> {
     const staged = await outputs.finish();
-    if (this.#killed.signal.aborted) await this.parts.sinks.discard(staged);
-    this.#killed.signal.throwIfAborted();
+    if (this.#ended.signal.aborted) await this.parts.sinks.discard(staged);
+    this.#ended.signal.throwIfAborted();
     return staged;
   }
 
@@ -138,10 +142,11 @@ export class JobRun {
     });
   }
 
-  /** The failure to report: being killed explains the rest, and so does a file that has changed. */
+  /** The failure to report: being ended explains the rest, and so does a file that has changed. */
   async #explain(error: unknown): Promise<JobFailure> {
-    if (this.#killed.signal.aborted) return this.#killed.signal.reason;
-    const found = asJobFailure(error);
+    const end: unknown = this.#ended.signal.reason;
+    if (end instanceof EarlyEnd) return end.failure(this.#began ? this.counts : undefined);
+    const found = asJobFailure(error, this.counts);
     if (found.kind !== "plugin" && found.kind !== "memory") return found;
     const { body } = this.job;
     try {
@@ -152,22 +157,15 @@ export class JobRun {
     }
   }
 
-  #stop(reason: JobFailure): void {
-    if (!this.#killed.signal.aborted) this.#killed.abort(reason);
+  /** What a sentinel must know that would try again with more. */
+  #memoryMetrics(): Metrics {
+    return { memory_limit_bytes: memoryLimitOf(this.job.body, this.parts) };
+  }
+
+  #end(reason: EarlyEnd): void {
+    if (!this.#ended.signal.aborted) this.#ended.abort(reason);
   }
 }
-
-/** An aborted plugin may tidy up (its `finally` runs); one that ran out of time has had its chance. */
-function endRun(run: PluginRun, reason: JobFailure): void {
-  if (reason.kind === "aborted") run.cancel(reason.message);
-  else run.kill(reason.message);
-}
-
-const KILL_FAILURES = {
-  aborted: () => new JobFailure("aborted", "The job was aborted as the sentinel asked"),
-  superseded: () => new JobFailure("aborted", "The job was aborted as a newer attempt has begun"),
-  drained: () => new JobFailure("aborted", "The job was aborted as its worker had to stop", true),
-} as const;
 
 function seenBySentinel({ size, mtime_ms, root }: Job["body"]): SeenFile {
   return { size, mtimeMs: mtime_ms, root };

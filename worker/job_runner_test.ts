@@ -62,14 +62,14 @@ const FAILURES: { what: string; error: Error; kind: string; says: RegExp; retrya
     error: new PluginError(`Traceback:\n  File "p.py", line 3\nValueError: bad`),
     kind: "plugin",
     says: /p\.py", line 3/,
-    retryable: false,
+    retryable: true,
   },
   {
     what: "a plugin without memory",
     error: new PluginError("Traceback:\n  …\nMemoryError"),
     kind: "memory",
     says: /MemoryError/,
-    retryable: false,
+    retryable: true,
   },
   {
     what: "a process that exits early",
@@ -81,14 +81,37 @@ const FAILURES: { what: string; error: Error; kind: string; says: RegExp; retrya
     }),
     kind: "plugin",
     says: /exit code 0/,
-    retryable: false,
+    retryable: true,
   },
   {
     what: "a process killed by the kernel",
     error: new PluginDied("by signal 9", { code: null, signal: 9, rssPeakKib: 1, output: "" }),
     kind: "memory",
     says: /signal 9/,
-    retryable: false,
+    retryable: true,
+  },
+  {
+    what: "a process over its memory limit",
+    error: new PluginDied(
+      "by signal 9",
+      { code: null, signal: 9, rssPeakKib: 1, output: "", overMemoryBytes: 1.2 * 1024 ** 3 },
+      1024 ** 3,
+    ),
+    kind: "memory",
+    says: /^killed: 1\.2 GiB over the 1 GiB limit in batch 1: raise memory_mb/,
+    retryable: true,
+  },
+  {
+    what: "C++ that gets no memory",
+    error: new PluginDied("by signal 6", {
+      code: null,
+      signal: 6,
+      rssPeakKib: 1,
+      output: "terminate called after throwing an instance of 'std::bad_alloc'",
+    }),
+    kind: "memory",
+    says: /signal 6/,
+    retryable: true,
   },
   {
     what: "a template that does not start",
@@ -259,8 +282,9 @@ Deno.test("an aborted job may tidy up and concludes ABORTED; a drained one says 
       const body = stage.conclude();
       while (stage.sinks.events.length === 0) await new Promise((done) => setTimeout(done, 1));
       stage.run.kill(cause);
-      const { status, error_kind, retryable: again } = await body;
+      const { status, error_kind, retryable: again, error_message } = await body;
       assert.deepEqual([status, error_kind, again], ["ABORTED", "aborted", retryable]);
+      assert.match(error_message ?? "", /^cancelled by the .* \(in batch 1, no rows so far\)$/);
       assert.equal(stage.plugins.ended[0], "cancel");
       assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
     });
@@ -290,13 +314,50 @@ Deno.test("a job killed while its output is finished leaves nothing staged", asy
   });
 });
 
-Deno.test("a plugin that runs too long is killed", async () => {
-  await withStage({ script: endless, body: { timeout_ms: 20 } }, async (stage) => {
+Deno.test("a plugin that runs too long is ended, and the receipt says where it was", async () => {
+  const script: Script = async function* (_job, died) {
+    yield batch();
+    yield { type: "progress", json: { rows: 12400, batches: 2 } };
+    await died;
+  };
+  await withStage({ script, body: { timeout_ms: 20 } }, async (stage) => {
     const body = await stage.conclude();
     assert.deepEqual([body.status, body.error_kind], ["FAILED", "timeout"]);
-    assert.match(body.error_message ?? "", /longer than 20 ms/);
-    assert.equal(stage.plugins.ended[0], "kill");
+    assert.match(
+      body.error_message ?? "",
+      /^killed: ran longer than 20 ms \(in batch 3, 12,400 rows so far\): raise timeout_s/,
+    );
+    assert.equal(stage.plugins.ended[0], "cancel");
   });
+});
+
+Deno.test("the time limit begins with the plugin, not with the start of Python", async () => {
+  const started = Promise.withResolvers<void>();
+  const script: Script = async function* (_job, died) {
+    // Longer than the limit; a timer set before this one would have fired.
+    await new Promise((done) => setTimeout(done, 60));
+    started.resolve();
+    yield batch();
+    await died;
+  };
+  await withStage({ script, started: started.promise, body: { timeout_ms: 30 } }, async (stage) => {
+    const body = await stage.conclude();
+    assert.equal(body.error_kind, "timeout");
+    assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
+  });
+});
+
+Deno.test("a death for want of memory tells the limit that it had, for one that wants to try more", async () => {
+  const script: Script = async function* () {
+    yield batch();
+    throw await Promise.resolve(new PluginError("MemoryError\n…"));
+  };
+  for (const [limits, bytes] of [[undefined, 1 << 30], [{ memory_bytes: 1000 }, 1000]] as const) {
+    await withStage({ script, body: { limits } }, async (stage) => {
+      assert.deepEqual((await stage.conclude()).metrics, { memory_limit_bytes: bytes });
+      assert.equal(stage.plugins.jobs[0]?.memoryBytes, bytes);
+    });
+  }
 });
 
 Deno.test("an error of any length fits a receipt, with its beginning and its end", async () => {

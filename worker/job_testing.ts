@@ -17,7 +17,7 @@ export class ScriptedPlugins {
   readonly jobs: PluginJob[] = [];
   readonly ended: string[] = [];
 
-  constructor(private readonly script: Script) {}
+  constructor(private readonly script: Script, private readonly started = Promise.resolve()) {}
 
   run(job: PluginJob): PluginRun {
     this.jobs.push(job);
@@ -29,6 +29,7 @@ export class ScriptedPlugins {
     };
     return {
       frames: this.script(job, died.promise),
+      started: this.started,
       kill: end("kill"),
       cancel: end("cancel"),
     };
@@ -73,6 +74,8 @@ export interface Setting {
   sinks?: FakeSinks;
   body?: Partial<MessageBody<"dispatch">>;
   maps?: Record<string, string>;
+  /** When the plugin has the job; at once if not given. */
+  started?: Promise<void>;
   /** Called when the job's slot is free. */
   onRan?: () => void;
 }
@@ -86,7 +89,7 @@ export class Stage {
 
   constructor(readonly file: string, setting: Setting) {
     this.sinks = setting.sinks ?? new FakeSinks();
-    this.plugins = new ScriptedPlugins(setting.script);
+    this.plugins = new ScriptedPlugins(setting.script, setting.started);
     const clock = { nowMs: () => 1000 };
     const parts: JobParts = {
       plugins: this.plugins,
@@ -94,6 +97,7 @@ export class Stage {
       folders: { output: "/out", maps: setting.maps ?? {} },
       logs: new LogCapture(clock, (_job, { lines }) => this.sent.push(...lines.map((l) => l[2]))),
       clock,
+      memoryBytes: 1 << 30,
       interpreterOf: (hash) => Promise.resolve(hash === "ready" ? "/env/bin/python" : undefined),
     };
     const body: MessageBody<"dispatch"> = {

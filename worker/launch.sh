@@ -13,6 +13,7 @@
 #         cd PATH                 where CMD starts
 #       worker/sandbox.ts gives real paths, and parents before what lies below them.
 #   launch.sh find NAME           prints where NAME is on the PATH
+#   launch.sh memory              prints how many bytes of memory the host has, or our control group
 #   launch.sh end GROUP           kills a process group (a worker may not send signals by number)
 #
 # What runs here dies with the worker, however the worker dies: this process gets SIGKILL with its
@@ -162,6 +163,35 @@ inside() {
   exec env -i "$@"
 }
 
+# ---- memory -----------------------------------------------------------------------------------
+
+# A container sees all of the host's memory in /proc/meminfo; its own limit stands in its control group
+# or in one around it. Two versions of these live side by side: 2 has one tree, 1 a tree for memory.
+print_memory() { # [GROUPS [ROOT]]: what a test has in place of the kernel's own
+  limit=$(sysctl -n hw.memsize 2>/dev/null || echo 0) # on a Mac
+  while [ -r /proc/meminfo ] && read -r name value _; do
+    if [ "$name" = MemTotal: ]; then limit=$((value * 1024)); fi
+  done </proc/meminfo
+  root=${2:-/sys/fs/cgroup}
+  while IFS=: read -r _ controllers group; do
+    case $controllers in
+      '') lower_by "$root" "$group" memory.max ;;
+      memory) lower_by "$root/memory" "$group" memory.limit_in_bytes ;;
+    esac
+  done <"${1:-/proc/self/cgroup}"
+  echo "$limit"
+}
+
+lower_by() { # TREE GROUP FILE
+  group=$2
+  while :; do
+    if [ -r "$1$group/$3" ] && read -r bytes <"$1$group/$3" && [ "$bytes" != max ] &&
+      [ "$bytes" -lt "$limit" ]; then limit=$bytes; fi
+    case $group in '' | /) return ;; esac
+    group=${group%/*}
+  done
+}
+
 # ---- commands ---------------------------------------------------------------------------------
 
 mode=${1:-}
@@ -178,7 +208,8 @@ case $mode in
     esac
     ;;
   inside) inside "$@" ;;
+  memory) print_memory "$@" ;;
   find) command -v -- "$1" ;;
   end) kill -s KILL -- "-$1" ;; # dash takes `--` with this spelling only
-  *) fail "Cannot launch as the command must be run, sandbox, find or end: got '$mode'" ;;
+  *) fail "Cannot launch as the command must be run, sandbox, find, memory or end: got '$mode'" ;;
 esac

@@ -19,7 +19,10 @@ export interface PluginJob {
   readonly isolation: "plugin" | "job";
   /** All folders that the plugin may read. */
   readonly dataRoots: readonly string[];
+  /** What its process and all that this starts may hold; no limit without it. */
   readonly memoryBytes?: number | undefined;
+  /** What it may print; the shim's own bound without it. */
+  readonly logBytes?: number | undefined;
 }
 
 export interface PluginRun {
@@ -32,6 +35,8 @@ export interface PluginRun {
    * @throws {TemplateError} If no process could be had for it.
    */
   readonly frames: AsyncIterable<BridgeFrame>;
+  /** Resolves when the plugin's process gets the job; never, if it comes to none. */
+  readonly started: Promise<void>;
   /** Ends the process and all that it started; `frames` then throws PluginDied with this cause. */
   kill(cause: string): void;
   /** Asks the plugin to end by itself (its `finally` runs), and kills it after a grace. */
@@ -51,12 +56,15 @@ export interface ChildExit {
   readonly rssPeakKib: number;
   /** The end of what it wrote and nobody read before it ended: a crash report, say. */
   readonly output: string;
+  /** What it held when it was killed for holding more than its limit. */
+  readonly overMemoryBytes?: number;
 }
 
 /** The plugin's process ended, or was ended, before its end marker. */
 export class PluginDied extends Error {
   override name = "PluginDied";
-  constructor(message: string, readonly exit?: ChildExit) {
+  /** @param limitBytes The memory limit that it had. */
+  constructor(message: string, readonly exit?: ChildExit, readonly limitBytes?: number) {
     super(message);
   }
 }
@@ -69,7 +77,7 @@ export class TemplateError extends Error {
 const SIGKILL = 9;
 
 /** In words for the plugin's author. */
-export function deathOf(exit: ChildExit | undefined): PluginDied {
+export function deathOf(exit: ChildExit | undefined, limitBytes?: number): PluginDied {
   if (exit === undefined) {
     return new PluginDied("The plugin's process ended as the Python template it came from died");
   }
@@ -79,5 +87,9 @@ export function deathOf(exit: ChildExit | undefined): PluginDied {
   const hint = signal === SIGKILL ? `; if it was not killed by hand, memory ran out (${peak})` : "";
   const said = output.trim() === "" ? "" : `\n${output.trim()}`;
   const early = "before it had yielded all: it must return from execute()";
-  return new PluginDied(`The plugin's process ended ${how} ${early}${hint}${said}`, exit);
+  return new PluginDied(
+    `The plugin's process ended ${how} ${early}${hint}${said}`,
+    exit,
+    limitBytes,
+  );
 }

@@ -15,10 +15,17 @@ export interface BatchTarget {
 /** What a run has done so far; the plugin's process reports rows and memory. */
 export interface RunCounts {
   rows: number;
+  /** Results that the plugin has yielded. */
+  yielded: number;
+  /** Frames of rows that have come. */
   batches: number;
   /** Of Arrow IPC. */
   bytes: number;
   rssKib: number;
+}
+
+export function noCounts(): RunCounts {
+  return { rows: 0, yielded: 0, batches: 0, bytes: 0, rssKib: 0 };
 }
 
 /**
@@ -49,6 +56,7 @@ export async function streamPlugin(
         break;
       case "progress":
         counts.rows = wholeNumber(frame.json.rows) ?? counts.rows;
+        counts.yielded = wholeNumber(frame.json.batches) ?? counts.yielded;
         counts.rssKib = Math.max(counts.rssKib, wholeNumber(frame.json.rss_kib) ?? 0);
     }
   }

@@ -12,6 +12,7 @@ export interface Lease {
 export class PooledRun implements PluginRun {
   readonly frames: AsyncIterable<BridgeFrame>;
   readonly #killed = Promise.withResolvers<never>();
+  readonly #started = Promise.withResolvers<void>();
   #cause: string | undefined;
   #child: WarmChild | undefined;
   #grace: ReturnType<typeof setTimeout> | undefined;
@@ -24,6 +25,10 @@ export class PooledRun implements PluginRun {
   ) {
     this.#killed.promise.catch(() => {}); // told by `frames`
     this.frames = this.#stream();
+  }
+
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   kill(cause: string): void {
@@ -42,6 +47,7 @@ export class PooledRun implements PluginRun {
   async *#stream(): AsyncGenerator<BridgeFrame, void> {
     const { child, giveBack } = await this.#borrow();
     this.#child = child;
+    this.#started.resolve();
     try {
       yield* child.run(this.job);
     } catch (error) {

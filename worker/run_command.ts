@@ -9,6 +9,7 @@ import { STATE_DIR } from "./config.ts";
 import { EnvironmentError } from "./environment_error.ts";
 import { asJobFailure } from "./failures.ts";
 import { Environments, type PreparedEnvironment } from "./environments.ts";
+import { hostMemoryBytes, memoryShareBytes } from "./host_memory.ts";
 import type { PluginJob } from "./plugin_run.ts";
 import { Preview } from "./preview.ts";
 import { RunFolder } from "./run_folder.ts";
@@ -101,7 +102,13 @@ async function runFiles(
     folder: runDir,
   });
   const dataRoots = await foldersOf(files.map((file) => resolve(io.cwd, file)));
-  const jobFor = (file: string) => jobOf(plugin, resolve(io.cwd, file), environment, dataRoots);
+  const memoryBytes = plugin.manifest.memory_mb === undefined
+    ? memoryShareBytes(await hostMemoryBytes(), 1)
+    : plugin.manifest.memory_mb * 1024 ** 2;
+  const jobFor = (file: string) => ({
+    ...jobOf(plugin, resolve(io.cwd, file), environment, dataRoots),
+    memoryBytes,
+  });
   let failed = 0;
   try {
     await warmUp(plugins, jobFor(files[0]!), signal);
@@ -178,7 +185,6 @@ function jobOf(
     config: manifest.config,
     isolation: manifest.isolation,
     dataRoots,
-    memoryBytes: manifest.memory_mb === undefined ? undefined : manifest.memory_mb * 1024 * 1024,
   };
 }
 

@@ -2,11 +2,11 @@
 import type { Message, MessageBody, MessageName } from "../protocol/messages.ts";
 import type { LogLevel } from "../protocol/ports.ts";
 import type { Landed, Pending } from "./catalog_calls.ts";
+import type { CancelCause } from "./early_end.ts";
 import type { Job } from "./job_slots.ts";
 import type { Receipt } from "./receipts.ts";
 import type { StagedOutput } from "./sinks/sink.ts";
 
-export type KillCause = "aborted" | "superseded" | "drained";
 export type Progress = NonNullable<MessageBody<"heartbeat">["progress"]>;
 export type SessionEvent =
   | { type: "start" }
@@ -32,7 +32,7 @@ export type Effect =
   ]
   | { type: "reconnect" }
   | { type: "run"; job: Job }
-  | { type: "kill"; job: Job; cause: KillCause }
+  | { type: "kill"; job: Job; cause: CancelCause }
   | { type: "promote"; receipt: Receipt; retired: readonly string[] }
   | { type: "discard"; staged: readonly StagedOutput[] }
   | { type: "recover"; pending: readonly Pending[] }

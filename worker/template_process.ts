@@ -130,6 +130,11 @@ export class TemplateProcess {
     this.#ping(this.options.silentMs);
   }
 
+  /** From now on the child is killed when it holds more, with all that it started. */
+  limit(child: string, memoryBytes: number): void {
+    this.#tell({ op: "limit", child, memory_kib: Math.max(1, Math.floor(memoryBytes / 1024)) });
+  }
+
   /** Asks the child's job to end by itself. */
   cancel(child: string): void {
     this.#tell({ op: "cancel", child });
@@ -261,11 +266,13 @@ async function removeFolder(folder: string): Promise<void> {
 }
 
 function exitOf(answer: object): ChildExit {
-  const { code, signal, rss_peak_kib, output } = answer as {
+  const { code, signal, rss_peak_kib, output, over_memory_kib } = answer as {
     code: number | null;
     signal: number | null;
     rss_peak_kib: number;
     output: string;
+    over_memory_kib?: number;
   };
-  return { code, signal, rssPeakKib: rss_peak_kib, output };
+  const excess = over_memory_kib === undefined ? {} : { overMemoryBytes: over_memory_kib * 1024 };
+  return { code, signal, rssPeakKib: rss_peak_kib, output, ...excess };
 }

@@ -32,7 +32,7 @@ export interface TemplatesOptions {
   readonly childrenIdleMax?: number;
   /** How long a template may leave a ping without an answer before it is killed. */
   readonly silentMs?: number;
-  /** How long a cancelled plugin may take to end by itself. */
+  /** How long a cancelled plugin may take to end by itself: with `silentMs` still under a second. */
   readonly cancelGraceMs?: number;
   readonly nowMs?: () => number;
 }
@@ -43,7 +43,7 @@ const DEFAULTS = {
   templatesMax: 8,
   childrenIdleMax: 16,
   silentMs: 500,
-  cancelGraceMs: 2_000,
+  cancelGraceMs: 400,
   nowMs: () => performance.now(),
 };
 const SWEEP_MS = 5_000;

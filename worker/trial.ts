@@ -2,12 +2,14 @@
  * A plugin tried on one file: it runs as a job would, but its rows are only looked at. `casparian run`
  * and the sentinel's TRY are both this.
  */
-import { JobFailure } from "./conclusions.ts";
-import { asJobFailure, timedOut } from "./failures.ts";
+import type { JobFailure } from "./conclusions.ts";
+import { EarlyEnd, timedOut } from "./early_end.ts";
+import { asJobFailure } from "./failures.ts";
 import type { JobLog } from "./log_capture.ts";
-import { type RunCounts, streamPlugin } from "./plugin_stream.ts";
+import { noCounts, type RunCounts, streamPlugin } from "./plugin_stream.ts";
 import type { Preview } from "./preview.ts";
 import type { PluginJob, PluginRun } from "./plugin_run.ts";
+import { limitWallTime } from "./wall_time.ts";
 
 export interface Trial {
   readonly plugins: { run(job: PluginJob): PluginRun };
@@ -26,29 +28,25 @@ export interface TrialResult {
 
 /** Never rejects: what goes wrong is the result's `failure`. What was yielded before stays in `preview`. */
 export async function tryPlugin(trial: Trial): Promise<TrialResult> {
-  const counts: RunCounts = { rows: 0, batches: 0, bytes: 0, rssKib: 0 };
-  let stopped: JobFailure | undefined;
-  let run: PluginRun | undefined;
-  const stop = (reason: JobFailure) => {
-    stopped ??= reason;
-    run?.kill(reason.message);
-  };
-  const onAbort = () => stop(new JobFailure("aborted", "The trial was interrupted"));
-  trial.signal?.addEventListener("abort", onAbort);
-  const { timeoutMs } = trial;
-  const timer = timeoutMs === undefined
-    ? undefined
-    : setTimeout(() => stop(timedOut(timeoutMs)), timeoutMs);
+  const { plugins, job, preview, log, timeoutMs, signal } = trial;
+  const counts = noCounts();
+  if (signal?.aborted) return { counts, failure: interrupted().failure(undefined) };
+  const run = plugins.run(job);
+  let end: EarlyEnd | undefined;
+  const stop = (reason: EarlyEnd) => run.cancel((end ??= reason).message);
+  const onAbort = () => stop(interrupted());
+  signal?.addEventListener("abort", onAbort);
+  const inTime = limitWallTime(run, timeoutMs, () => stop(timedOut(timeoutMs!)));
   try {
-    trial.signal?.throwIfAborted();
-    run = trial.plugins.run(trial.job);
-    await streamPlugin(run, trial.preview, trial.log, counts);
-    return { counts, failure: stopped };
+    await streamPlugin(run, preview, log, counts);
+    return { counts, failure: end?.failure(counts) };
   } catch (error) {
-    run?.kill("the trial has failed");
-    return { counts, failure: stopped ?? asJobFailure(error) };
+    run.kill("the trial has failed");
+    return { counts, failure: end?.failure(counts) ?? asJobFailure(error, counts) };
   } finally {
-    clearTimeout(timer);
-    trial.signal?.removeEventListener("abort", onAbort);
+    inTime();
+    signal?.removeEventListener("abort", onAbort);
   }
 }
+
+const interrupted = () => new EarlyEnd("aborted", "cancelled by an interrupt");

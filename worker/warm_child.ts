@@ -8,6 +8,7 @@ import {
   PluginError,
   type PluginJob,
 } from "./plugin_run.ts";
+import type { TemplateProcess } from "./template_process.ts";
 
 /**
  * A plugin that leaks a little with each file is replaced before it matters. A fresh fork copies the
@@ -20,7 +21,8 @@ const EXIT_LIMIT_MS = 1_000;
 
 export class WarmChild {
   /** Set by the first job; nothing of any plugin is in the process before. */
-  artifactHash: string | undefined;
+  #serves: string | undefined;
+  #memoryBytes: number | undefined;
   usedMs = 0;
   #jobs = 0;
   #firstRssKib = 0;
@@ -36,7 +38,7 @@ export class WarmChild {
     readonly name: string,
     private readonly connection: BridgeConnection,
     readonly exited: Promise<ChildExit | undefined>,
-    private readonly signals: { kill(child: string): void; cancel(child: string): void },
+    private readonly signals: Pick<TemplateProcess, "kill" | "cancel" | "limit">,
   ) {
     exited.then((exit) => this.#leave(exit));
   }
@@ -45,6 +47,11 @@ export class WarmChild {
   get reusable(): boolean {
     return this.#state === "idle" && this.#jobs < JOBS_MAX && this.connection.idle &&
       !this.#leftSomething && !this.#hasGrown;
+  }
+
+  /** Whether it was made for jobs like this: of one artifact, under one memory limit. */
+  isFor(job: PluginJob): boolean {
+    return this.#serves === kindOf(job);
   }
 
   /** @throws As `PluginRun.frames`. Whatever is thrown, this process is not to be used again. */
@@ -71,7 +78,7 @@ export class WarmChild {
 
   #requestOf(job: PluginJob): Record<string, unknown> {
     const first = this.#jobs++ === 0;
-    this.artifactHash = job.artifactHash;
+    if (first) this.#dedicate(job);
     return {
       job_id: job.jobId,
       attempt: job.attempt,
@@ -79,9 +86,17 @@ export class WarmChild {
       file_version_id: job.fileVersionId,
       plugin_name: job.pluginName,
       ...(first ? { plugin_code: job.pluginCode, plugin_file: `${job.pluginName}.py` } : {}),
+      ...(first && job.memoryBytes !== undefined ? { memory_bytes: job.memoryBytes } : {}),
+      ...(job.logBytes === undefined ? {} : { log_bytes: job.logBytes }),
       ...(job.config === undefined ? {} : { config: job.config }),
       ...(job.topics.length === 0 ? {} : { topic: job.topics[0], topics: job.topics }),
     };
+  }
+
+  #dedicate(job: PluginJob): void {
+    this.#serves = kindOf(job);
+    this.#memoryBytes = job.memoryBytes;
+    if (job.memoryBytes !== undefined) this.signals.limit(this.name, job.memoryBytes);
   }
 
   /** What a process sent before its end is still to be read, unless nobody waits for it any more. */
@@ -95,7 +110,7 @@ export class WarmChild {
     const limit = setTimeout(() => this.kill(), EXIT_LIMIT_MS);
     const exit = await this.exited;
     clearTimeout(limit);
-    return deathOf(exit);
+    return deathOf(exit, this.#memoryBytes);
   }
 
   #begin(): void {
@@ -116,4 +131,9 @@ export class WarmChild {
     const first = this.#firstRssKib;
     return this.#rssKib > Math.max(first * GROWTH_FACTOR_MAX, first + GROWTH_KIB_MAX);
   }
+}
+
+/** Jobs of two kinds never share a process. */
+function kindOf(job: PluginJob): string {
+  return `${job.artifactHash} ${job.memoryBytes ?? ""}`;
 }

@@ -69,7 +69,7 @@ export class WarmTemplate {
     if (job.isolation === "job") return undefined;
     for (;;) {
       // The one used last: its memory is still in the processor's caches.
-      const at = this.#idle.findLastIndex((child) => child.artifactHash === job.artifactHash);
+      const at = this.#idle.findLastIndex((child) => child.isFor(job));
       const child = at < 0 ? undefined : this.#idle.splice(at, 1)[0];
       if (child === undefined || child.reusable) return child; // it may have died meanwhile
     }

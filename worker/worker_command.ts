@@ -6,9 +6,11 @@ import { ZmqContext } from "../protocol/zeromq.ts";
 import { HealthFile, type SignOfLife } from "../security/health_file.ts";
 import { GRADES, readWorkerConfig, type WorkerConfig } from "./config.ts";
 import { Environments } from "./environments.ts";
+import { hostMemoryBytes, memoryShareBytes } from "./host_memory.ts";
 import { Landing } from "./landing.ts";
 import { WorkerLoop } from "./loop.ts";
 import { Preparations } from "./preparations.ts";
+import { bytesText } from "./quantities.ts";
 import { RunFolder } from "./run_folder.ts";
 import { probeSandbox, type Sandbox } from "./sandbox.ts";
 import { Session } from "./session.ts";
@@ -45,18 +47,19 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
   if (config.warning) logger.log("warning", config.warning);
   const sandbox = await probeSandbox();
   checkGrade(sandbox, config);
+  const memoryBytes = memoryShareBytes(await hostMemoryBytes(), config.slots);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const folder = await RunFolder.open(config.runDir, clock.nowMs(), logger);
     cleanups.push(() => folder.close());
-    const loop = await build(config, sandbox, around, cleanups);
+    const loop = await build(config, sandbox, memoryBytes, around, cleanups);
     const off = io.onInterrupt(stopper(loop, config, logger));
     cleanups.push(() => Promise.resolve(off()));
     if (config.exitWithStdin) void stdinEnds().then(() => loop.drain(0));
     loop.start();
     const health = new HealthFile(config.stateDir, "worker", () => signOfLife(loop, clock));
     cleanups.push(() => Promise.resolve(health.stop()));
-    logger.log("info", greeting(config, sandbox));
+    logger.log("info", greeting(config, sandbox, memoryBytes));
     await loop.finished;
     return EXIT.ok;
   } finally {
@@ -68,6 +71,7 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
 async function build(
   config: WorkerConfig,
   sandbox: Sandbox,
+  memoryBytes: number,
   around: Surroundings,
   cleanups: (() => Promise<void>)[],
 ): Promise<WorkerLoop> {
@@ -103,7 +107,7 @@ async function build(
     logger,
     session: new Session({ identity, slots, environments: [], random }, clock.nowMs()),
     connect: (events) => new Wire(context, config.address, events),
-    jobs: { plugins, sinks, folders, clock },
+    jobs: { plugins, sinks, folders, clock, memoryBytes },
     landing: new Landing(sinks, folders, logger),
     preparations,
     warm: () => preparations.hashesOf(plugins.warmInterpreters()),
@@ -139,7 +143,12 @@ function stopper(loop: WorkerLoop, { drainLimitMs }: WorkerConfig, logger: Logge
   };
 }
 
-function greeting({ address, slots, folders }: WorkerConfig, { grade }: Sandbox): string {
-  const jobs = `${slots} ${slots === 1 ? "job" : "jobs"} at a time`;
+function greeting(
+  { address, slots, folders }: WorkerConfig,
+  { grade }: Sandbox,
+  memoryBytes: number,
+): string {
+  const many = `${slots} ${slots === 1 ? "job" : "jobs"} at a time`;
+  const jobs = `${many}, each with ${bytesText(memoryBytes)} unless its plugin says otherwise`;
   return `Worker for ${address}: ${jobs}, sandbox grade ${grade}, output in ${folders.output}`;
 }
