@@ -15,6 +15,8 @@ export const BRIDGE_FRAME_BYTES_MAX = 256 * MIB;
 /** Captured output: one message, and all of one job. */
 export const LOG_MESSAGE_BYTES_MAX = 64 * 1024;
 export const LOG_JOB_BYTES_MAX = 10 * MIB;
+/** What a message counts beside its text, so that empty lines are bounded as well. */
+export const LOG_MESSAGE_COST_BYTES = 32;
 /** Lines that fit one LOG message with room to spare under BODY_BYTES_MAX. */
 export const LOG_LINES_MAX = 1000;
 

@@ -19,6 +19,7 @@ from bridge_frames import utf8
 from bridge_logs import STDERR, STDOUT
 from bridge_processes import adopt_orphans
 from bridge_session import Session, serve
+from bridge_topics import Reached
 
 PR_SET_PDEATHSIG = 1
 # Of -1000 to 1000: where the host's memory ends, the kernel ends a plugin and not its worker.
@@ -76,13 +77,13 @@ def _available(reader: int) -> bytes:
         return b""
 
 
-def run_child(child: str, socket_path: str, directory: str, pipes: OutputPipes):
+def run_child(child: str, socket_path: str, directory: str, pipes: OutputPipes, reached: Reached):
     """Serves the worker at `socket_path` until it closes the connection. Never returns."""
     status = 1
     try:
         readers = pipes.become_output()
         _detach(directory)
-        status = _serve(child, socket_path, readers)
+        status = _serve(child, socket_path, readers, reached)
     except Cancelled:
         status = 0
     except ConnectionError as error:
@@ -126,10 +127,10 @@ def _reseed():
         numpy.random.seed(int.from_bytes(os.urandom(4), "little"))
 
 
-def _serve(child: str, socket_path: str, readers: "dict[int, int]") -> int:
+def _serve(child: str, socket_path: str, readers: "dict[int, int]", reached: Reached) -> int:
     cancellation = Cancellation()
     cancellation.install()
     connection = Connection(socket_path, cancellation)
     connection.send(utf8(json.dumps({"child": child}) + "\n"))
-    serve(Session(connection, cancellation, readers), connection)
+    serve(Session(connection, cancellation, readers, reached), connection)
     return 0

@@ -22,6 +22,9 @@ WARNING_LEVEL = 4
 
 MESSAGE_BYTES_MAX = 64 * 1024
 JOB_BYTES_MAX = 10 * 1024 * 1024
+# What a message takes beside its text, on its way and in the sentinel's store: it counts as well, or a
+# log of empty lines would have no bound.
+MESSAGE_COST_BYTES = 32
 BURST_S = 0.05
 BURST_FRAMES_MAX = 64
 # A process that the plugin left behind may write faster than it is read; a drain must still end.
@@ -78,7 +81,7 @@ class LogSink:
                 if not text.endswith("\n"):
                     self._broken_lines.add(self._level)
                 # More characters than bytes are left are never sent, so they need not be encoded.
-                self._send(utf8(text[: self._bytes_left + 1]))
+                self._send(utf8(text[: max(0, self._bytes_left) + 1]))
 
     def flush_lines(self):
         """Sends what is gathered up to its last line break."""
@@ -104,10 +107,10 @@ class LogSink:
             self.on_late()
 
     def _send(self, text: bytes):
-        self._is_dropping = len(text) > self._bytes_left
-        sent = text[: self._bytes_left]
-        self._bytes_left -= len(sent)
-        frames = [log_frame(self._level, part) for part in _messages(sent)]
+        sent = text[: max(0, self._bytes_left)]
+        self._is_dropping = len(sent) < len(text)
+        frames = [log_frame(self._level, part) for part in _messages(sent)] if sent else []
+        self._bytes_left -= len(sent) + MESSAGE_COST_BYTES * len(frames)
         if self._is_dropping:
             frames.append(log_frame(WARNING_LEVEL, utf8(truncated(self._bytes_max))))
         self._connection.send(*frames)

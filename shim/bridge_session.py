@@ -17,7 +17,7 @@ from bridge_logs import JOB_BYTES_MAX, STDERR, STDOUT, LogRecords, LogSink, LogS
 from bridge_memory import bound_address_space
 from bridge_plugin import Job, Plugin
 from bridge_processes import children_of, end_tree
-from bridge_topics import Outputs
+from bridge_topics import Outputs, Reached
 from bridge_traceback import describe
 
 DEFAULT_TOPIC = "output"
@@ -27,8 +27,15 @@ _LIBC = ctypes.CDLL(None)
 class Session:
     """`readers`: the pipes behind descriptors 1 and 2, as OutputPump wants them."""
 
-    def __init__(self, connection: Connection, cancellation: Cancellation, readers: "dict[int, int]"):
+    def __init__(
+        self,
+        connection: Connection,
+        cancellation: Cancellation,
+        readers: "dict[int, int]",
+        reached: "Reached | None" = None,
+    ):
         self._connection = connection
+        self._reached = reached
         self._cancellation = cancellation
         self._sink = LogSink(connection)
         self._pump = OutputPump(self._sink, readers)
@@ -40,15 +47,14 @@ class Session:
     def run(self, plugin: Plugin, job: Job) -> bool:
         """Runs one job to its last frame; True if that was the end frame. Raises ConnectionError."""
         self._prepare(job)
-        outputs = None
         try:
             plugin.load()
             threads = threading.active_count()
-            outputs = Outputs(self._connection, _topic(plugin, job), job.topics)
+            outputs = Outputs(self._connection, _topic(plugin, job), job.topics, self._reached)
             plugin.run(job, outputs)
             outputs.finish()
         except BaseException as error:
-            return self._fail(error, plugin.file_name, outputs)
+            return self._fail(error, plugin.file_name)
         return self._succeed(outputs, threads)
 
     def _prepare(self, job: Job):
@@ -59,19 +65,18 @@ class Session:
         sys.stdout = sys.__stdout__ = LogStream(self._sink, STDOUT)
         sys.stderr = sys.__stderr__ = LogStream(self._sink, STDERR)
 
-    def _fail(self, error: BaseException, file_name: str, outputs: "Outputs | None") -> bool:
+    def _fail(self, error: BaseException, file_name: str) -> bool:
         with self._cancellation:
             message = "Cancelled" if self._cancellation.asked else describe(error, file_name)
             self._flush_output()
-            reached = [] if outputs is None else [progress_frame(outputs.reached)]
-            self._connection.send(*reached, error_frame(message))
+            self._connection.send(error_frame(message))
         return False
 
     def _succeed(self, outputs: Outputs, threads: int) -> bool:
         with self._cancellation:
             leftovers = _end_leftovers(threads)
             self._flush_output()
-            progress = {**outputs.reached, "rss_kib": self._rss_kib()}
+            progress = {**outputs.reached.counts, "rss_kib": self._rss_kib()}
             if leftovers:
                 progress["last"] = True
             self._connection.send(progress_frame(progress), END_FRAME)

@@ -14,11 +14,13 @@ gone: it kills all its children and exits. Children die with it in turn (PR_SET_
     {"op":"ping","n":1}            → {"event":"pong","n":1}
     when a child is gone           → {"event":"exited","child":"c1","code":0|null,"signal":9|null,
                                       "rss_peak_kib":N,"output":"what it wrote last",
+                                      "rows":N,"batches":N of its last job,
                                       "over_memory_kib":N}   only if the limit ended it: what it held
 """
 
 import gc
 import json
+import mmap
 import os
 import select
 import signal
@@ -30,6 +32,7 @@ from bridge_child import OutputPipes, run_child
 from bridge_memory import MemoryWatch
 from bridge_namespaces import PidNamespaces
 from bridge_processes import adopt_orphans, children_of, end_process, end_tree
+from bridge_topics import Reached
 
 OUTPUT_TAIL_BYTES = 8 * 1024
 COMMAND_BYTES_MAX = 1024 * 1024
@@ -44,6 +47,7 @@ class Child:
     pid: int
     nested: bool
     pipes: OutputPipes
+    reached: mmap.mmap
     cancelled: bool = False
     over_memory_kib: "int | None" = None
 
@@ -136,18 +140,20 @@ class Template:
         name, socket_path, directory = command["child"], command["socket"], command["cwd"]
         nested = bool(command.get("nested_pid")) and self._namespaces.available
         pipes = OutputPipes()
+        reached = Reached.shared()
         try:
             pid = self._namespaces.fork() if nested else os.fork()
         except OSError as error:
             pipes.close_writers()
             pipes.close_readers()
+            reached.close()
             self._answer(event="fork_failed", child=name, message=str(error))
             return
         if pid == 0:
             self._let_go()
-            run_child(name, socket_path, directory, pipes)
+            run_child(name, socket_path, directory, pipes, Reached(reached))
         pipes.close_writers()
-        self._children[pid] = Child(name, pid, nested, pipes)
+        self._children[pid] = Child(name, pid, nested, pipes, reached)
         self._answer(event="forked", child=name, pid=pid, nested=nested)
 
     def _let_go(self):
@@ -158,6 +164,7 @@ class Template:
         self._namespaces.close()
         for sibling in self._children.values():
             sibling.pipes.close_readers()
+            sibling.reached.close()
 
     def _limit(self, command: dict):
         for child in self._named(command["child"]):
@@ -208,8 +215,10 @@ class Template:
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
             rss_peak_kib=rss_peak_kib,
             output=output,
+            **Reached.read(child.reached),
             **({} if child.over_memory_kib is None else {"over_memory_kib": child.over_memory_kib}),
         )
+        child.reached.close()
 
     def _end_children(self):
         for child in self._children.values():

@@ -5,7 +5,9 @@ arrays behind it. Small messages of a topic wait until there is a frame's worth 
 are cut. Only sizes decide where a frame ends, never the time, so two runs give the same bytes.
 """
 
+import mmap
 import re
+import struct
 import threading
 import time
 
@@ -26,15 +28,53 @@ ROW_BYTES_MAX = 256 * 1024 * 1024 - 64 * 1024
 SMALL_MESSAGE_BYTES = 64 * 1024
 
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-PROGRESS_INTERVAL_S = 0.1
+PROGRESS_INTERVAL_S = 1.0
+
+
+class Reached:
+    """How far a job has come, in memory that its template sees as well: so also of a process that died,
+    or hangs, it can be told to the row."""
+
+    _COUNTS = struct.Struct("QQ")
+
+    def __init__(self, memory=None):
+        """`memory`: what the template shares; nobody looks without it."""
+        self._memory = bytearray(self._COUNTS.size) if memory is None else memory
+        self.start_job()
+
+    def start_job(self):
+        self.rows = self.batches = 0
+        self.note()
+
+    @property
+    def counts(self) -> "dict[str, int]":
+        return {"rows": self.rows, "batches": self.batches}
+
+    def note(self):
+        self._COUNTS.pack_into(self._memory, 0, self.rows, self.batches)
+
+    @classmethod
+    def shared(cls) -> mmap.mmap:
+        return mmap.mmap(-1, cls._COUNTS.size)
+
+    @classmethod
+    def read(cls, memory) -> "dict[str, int]":
+        rows, batches = cls._COUNTS.unpack_from(memory)
+        return {"rows": rows, "batches": batches}
 
 
 class Outputs:
     """All topics of one job. `add()` takes whatever the plugin yielded, from any of its threads."""
 
-    def __init__(self, connection, default_topic: str, allowed: "list[str] | None" = None):
-        self.rows = 0
-        self.batches = 0
+    def __init__(
+        self,
+        connection,
+        default_topic: str,
+        allowed: "list[str] | None" = None,
+        reached: "Reached | None" = None,
+    ):
+        self.reached = reached or Reached()
+        self.reached.start_job()
         self._connection = connection
         self._default_topic = default_topic
         self._allowed = allowed
@@ -43,11 +83,6 @@ class Outputs:
         self._lock = threading.Lock()
         self._progress_s = time.monotonic()
         self._is_finishing = False
-
-    @property
-    def reached(self) -> "dict[str, int]":
-        """What the plugin has yielded so far."""
-        return {"rows": self.rows, "batches": self.batches}
 
     def add(self, value, topic: "str | None" = None):
         if value is None:
@@ -58,8 +93,9 @@ class Outputs:
             output = self._output(self._default_topic if topic is None else topic)
             for table in tables_of(value):
                 output.add(table)
-                self.rows += table.num_rows
-            self.batches += 1
+                self.reached.rows += table.num_rows
+            self.reached.batches += 1
+            self.reached.note()
             self._report_progress()
 
     def register(self, topic: str):
@@ -107,7 +143,7 @@ class Outputs:
         now_s = time.monotonic()
         if now_s - self._progress_s >= PROGRESS_INTERVAL_S:
             self._progress_s = now_s
-            self._connection.send(progress_frame(self.reached))
+            self._connection.send(progress_frame(self.reached.counts))
 
 
 class TopicOutput:

@@ -141,9 +141,22 @@ class TemplateTest(unittest.TestCase):
         self.template.tell(op="cancel", child=child.name)
         outcome = child.outcome()
         self.assertEqual(outcome.error, "Cancelled")
-        self.assertEqual(outcome.progress[-1], {"rows": 1, "batches": 1})  # how far it had come
         self.assertTrue(os.path.exists(path))
         child.close()
+
+    def test_how_far_a_job_had_come_is_told_whatever_ended_it(self):
+        yields = "yield {'a': [1, 2]}\nyield {'a': [3]}\n"
+        ends = {"raise": "raise ValueError", "exit": "import os; os._exit(0)", "crash": "os.abort()"}
+        for name, end in ends.items():
+            with self.subTest(name):
+                child = self.template.fork()
+                child.run(handler("yield {'a': [1] * 9}"))
+                child.run(None)
+                child.close()
+                child = self.template.fork()
+                child.run(handler(f"import os\n{yields}{end}"))
+                exited = child.close()
+                self.assertEqual((exited["rows"], exited["batches"]), (3, 2))
 
     def test_a_cancel_never_cuts_a_frame(self):
         child = self.template.fork()

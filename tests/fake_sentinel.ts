@@ -12,6 +12,8 @@ const WAIT_LIMIT_MS = 30_000;
 
 export class FakeSentinel {
   readonly heard: Message[] = [];
+  /** When each of them came, by `performance.now()`. */
+  readonly #heardAtMs: number[] = [];
   readonly #context = new ZmqContext();
   readonly #socket: ZmqSocket;
   readonly #waiting = new Set<() => void>();
@@ -31,6 +33,7 @@ export class FakeSentinel {
         this.#peer = peer;
         const message = decode(frames);
         this.heard.push(message);
+        this.#heardAtMs.push(performance.now());
         this.#answer(message);
         for (const check of [...this.#waiting]) check();
       }
@@ -89,6 +92,13 @@ export class FakeSentinel {
       this.#waiting.delete(check);
       clearTimeout(limit);
     }
+  }
+
+  /** @returns Gives, whenever it is called, the times of such messages since now, and now as the first. */
+  arrivals(name: MessageName): () => number[] {
+    const [first, nowMs] = [this.heard.length, performance.now()];
+    const isWanted = (_: number, n: number) => this.heard[first + n]?.name === name;
+    return () => [nowMs, ...this.#heardAtMs.slice(first).filter(isWanted), performance.now()];
   }
 
   /** Refuses every receipt so far. */

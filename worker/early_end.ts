@@ -66,8 +66,11 @@ export function overMemory(heldBytes: number, limitBytes: number, reached: Reach
 export function overLogs(sentBytes: number, limitBytes: number, reached: Reached): JobFailure {
   return new JobFailure(
     "plugin",
-    `killed: sent ${bytesText(sentBytes)} of logs past the ${bytesText(limitBytes)} limit, ` +
-      `around the code that cuts them off (in ${placeText(reached)})`,
+    `killed: ${bytesText(sentBytes)} of logs over the ${
+      bytesText(limitBytes)
+    } limit, sent around ` +
+      `the code that cuts them off (in ${placeText(reached)})`,
+    true,
   );
 }
 

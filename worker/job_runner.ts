@@ -103,7 +103,7 @@ export class JobRun {
     this.#ended.signal.addEventListener("abort", onEnd);
     const inTime = limitWallTime(run, timeoutMs, () => this.#end(timedOut(timeoutMs!)));
     try {
-      await streamPlugin(run, outputs, log, this.counts);
+      await streamPlugin(run, outputs, log, this.counts, job.logBytes);
     } catch (error) {
       run.kill("the job has failed"); // it may still be running: a full disk, a wrong topic
       throw error;

@@ -2,10 +2,16 @@
  * What plugins print and log, gathered into LOG messages: sent soon enough to be watched live, in
  * batches big enough that a plugin which prints 50 MB costs little, and bounded for each job.
  */
-import { LOG_JOB_BYTES_MAX, LOG_LINES_MAX, LOG_MESSAGE_BYTES_MAX } from "../protocol/ids.ts";
+import {
+  LOG_JOB_BYTES_MAX,
+  LOG_LINES_MAX,
+  LOG_MESSAGE_BYTES_MAX,
+  LOG_MESSAGE_COST_BYTES,
+} from "../protocol/ids.ts";
 import type { LogLine, MessageBody } from "../protocol/messages.ts";
 import type { Clock } from "../protocol/ports.ts";
 import type { Job } from "./job_slots.ts";
+import { bytesText } from "./quantities.ts";
 
 const FLUSH_MS = 250;
 /** As JSON; with one more line it still fits a payload. */
@@ -73,11 +79,14 @@ class BatchedLog implements JobLog {
 
   add(level: number, text: string): void {
     if (this.#jobBytes > this.bytesMax) return;
-    this.#jobBytes += text.length;
+    this.#jobBytes += text.length + LOG_MESSAGE_COST_BYTES;
     if (this.#jobBytes <= this.bytesMax) {
       for (const piece of pieces(text)) this.#push(level, piece);
     } else {
-      this.#push(WARNING, `The log is truncated here: it may hold ${this.bytesMax} bytes a job`);
+      this.#push(
+        WARNING,
+        `The log is truncated here: it may hold ${bytesText(this.bytesMax)} a job`,
+      );
     }
   }
 
@@ -116,5 +125,5 @@ function jsonBytes(text: string): number {
   const escaped = JSON.stringify(text);
   // deno-lint-ignore no-control-regex
   const bytesPerChar = /^[\x00-\x7f]*$/.test(escaped) ? 1 : 3;
-  return escaped.length * bytesPerChar + 32;
+  return escaped.length * bytesPerChar + LOG_MESSAGE_COST_BYTES;
 }

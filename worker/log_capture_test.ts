@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encode } from "../protocol/codec.ts";
-import { LOG_LINES_MAX } from "../protocol/ids.ts";
+import { LOG_LINES_MAX, LOG_MESSAGE_COST_BYTES } from "../protocol/ids.ts";
 import type { MessageBody } from "../protocol/messages.ts";
 import { LogCapture } from "./log_capture.ts";
 
@@ -56,7 +56,7 @@ Deno.test("many short lines are cut into messages of a bounded number of lines",
 
 Deno.test("beyond its bound a job's log says once that it is truncated", () => {
   const { logs, sent } = capture();
-  const log = logs.open(job, 10);
+  const log = logs.open(job, 2 * (5 + LOG_MESSAGE_COST_BYTES));
   for (let i = 0; i < 5; i++) log.add(0, "12345");
   log.close();
   logs.stop();

@@ -56,6 +56,9 @@ export interface ChildExit {
   readonly rssPeakKib: number;
   /** The end of what it wrote and nobody read before it ended: a crash report, say. */
   readonly output: string;
+  /** What its last job had yielded, to the row. */
+  readonly rows: number;
+  readonly results: number;
   /** What it held when it was killed for holding more than its limit. */
   readonly overMemoryBytes?: number;
 }

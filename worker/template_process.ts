@@ -266,13 +266,15 @@ async function removeFolder(folder: string): Promise<void> {
 }
 
 function exitOf(answer: object): ChildExit {
-  const { code, signal, rss_peak_kib, output, over_memory_kib } = answer as {
+  const { code, signal, rss_peak_kib, output, rows, batches, over_memory_kib } = answer as {
     code: number | null;
     signal: number | null;
     rss_peak_kib: number;
     output: string;
+    rows: number;
+    batches: number;
     over_memory_kib?: number;
   };
   const excess = over_memory_kib === undefined ? {} : { overMemoryBytes: over_memory_kib * 1024 };
-  return { code, signal, rssPeakKib: rss_peak_kib, output, ...excess };
+  return { code, signal, rssPeakKib: rss_peak_kib, output, rows, results: batches, ...excess };
 }
