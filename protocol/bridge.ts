@@ -111,6 +111,11 @@ export class BridgeParser {
     return this.#stage.part === "mark" && this.#gathered.filled === 0;
   }
 
+  /** Bytes of the batch that is being gathered, as announced; 0 outside of one. */
+  get batchBytes(): number {
+    return this.#stage.part === "batch" ? this.#gathered.bytes : 0;
+  }
+
   #read(chunk: Uint8Array): BridgeFrame[] {
     const frames: BridgeFrame[] = [];
     for (let rest = chunk;;) {

@@ -1,8 +1,17 @@
 /** The worker's end of the bridge: a Unix socket that a template's children connect to. */
-import { type BridgeFrame, BridgeParser, encodeRequest } from "../protocol/bridge.ts";
+import { BridgeError, type BridgeFrame, BridgeParser, encodeRequest } from "../protocol/bridge.ts";
+import { SHIM_BATCH_BYTES_MAX } from "../protocol/ids.ts";
 
 const HELLO_BYTES_MAX = 256;
 const HELLO_LIMIT_MS = 5_000;
+/** Connections that have not said yet who they are: a plugin may open any number, each costs a descriptor. */
+const STRANGERS_MAX = 64;
+const ACCEPT_AGAIN_MS = 50;
+/**
+ * How long a frame may take once it has begun, not counting the time that we do not read. The shim hands
+ * it over in one go; a plugin that sends a byte now and then would hold memory for as long as it likes.
+ */
+const FRAME_MS_MAX = 30_000;
 const READ_BYTES = 256 * 1024;
 /** The kernel's own bound is 108 with the closing zero; a little less leaves room for other systems. */
 const SOCKET_PATH_BYTES_MAX = 100;
@@ -13,7 +22,9 @@ const SOCKET_PATH_BYTES_MAX = 100;
  */
 export class BridgeServer {
   readonly #expected = new Map<string, PromiseWithResolvers<BridgeConnection>>();
+  readonly #strangers = new Set<Deno.UnixConn>();
   readonly #listener: Deno.UnixListener;
+  #closed = false;
 
   /**
    * @param path Absolute, in a folder of mode 0700 that is the socket's own.
@@ -49,6 +60,8 @@ export class BridgeServer {
     for (const child of [...this.#expected.keys()]) {
       this.forget(child, new Error(`Cannot connect child ${child} as its template has ended`));
     }
+    this.#closed = true;
+    for (const stranger of this.#strangers) closeQuietly(stranger);
     try {
       this.#listener.close();
     } catch {
@@ -57,27 +70,54 @@ export class BridgeServer {
   }
 
   async #accept(): Promise<void> {
-    for await (const connection of this.#listener) this.#welcome(connection);
+    while (!this.#closed) {
+      try {
+        this.#welcome(await this.#listener.accept());
+      } catch {
+        // Closed; or no descriptor is free just now, and whoever waits to be let in goes on waiting.
+        if (!this.#closed) await new Promise((resolve) => setTimeout(resolve, ACCEPT_AGAIN_MS));
+      }
+    }
   }
 
   async #welcome(connection: Deno.UnixConn): Promise<void> {
-    const limit = setTimeout(() => connection.close(), HELLO_LIMIT_MS);
+    this.#strangers.add(connection);
+    this.#turnAwayOldest();
+    const limit = setTimeout(() => closeQuietly(connection), HELLO_LIMIT_MS);
     const child = await readHello(connection).catch(() => undefined);
     clearTimeout(limit);
+    this.#strangers.delete(connection);
     const expected = child === undefined ? undefined : this.#expected.get(child);
     if (child === undefined || expected === undefined) return closeQuietly(connection);
     this.#expected.delete(child);
     expected.resolve(new BridgeConnection(connection));
   }
+
+  /** A child says its name at once: whoever has been silent for longest is none. */
+  #turnAwayOldest(): void {
+    if (this.#strangers.size <= STRANGERS_MAX) return;
+    const [oldest] = this.#strangers;
+    this.#strangers.delete(oldest!);
+    closeQuietly(oldest!);
+  }
 }
+
+/** Called before a batch larger than any that the shim would send but for a single row is gathered. */
+export type BeforeLarge = () => Promise<void>;
 
 /** One child's connection: requests out, frames in, one job after the other. */
 export class BridgeConnection {
   readonly #parser = new BridgeParser();
   readonly #buffer = new Uint8Array(READ_BYTES);
+  /** The next one at the end. */
   #parsed: BridgeFrame[] = [];
+  /** How long the frame that has begun was waited for. */
+  #waitedMs = 0;
 
-  constructor(private readonly connection: Deno.UnixConn) {}
+  constructor(
+    private readonly connection: Deno.UnixConn,
+    private readonly frameMsMax = FRAME_MS_MAX,
+  ) {}
 
   async send(request: unknown): Promise<void> {
     const bytes = encodeRequest(request);
@@ -90,17 +130,19 @@ export class BridgeConnection {
    * The frames of one job, up to and with its "end" or "error". The socket is read only when a frame
    * is asked for, so a slow consumer holds the plugin back and not more than one read waits in memory.
    * Ends early if the child's end of the connection was closed, be it inside a frame.
-   * @throws {BridgeError} If the child broke the framing.
+   * @throws {BridgeError} If the child broke the framing, or leaves a frame unfinished for too long.
    */
-  async *frames(): AsyncGenerator<BridgeFrame, void> {
+  async *frames(beforeLarge: BeforeLarge = async () => {}): AsyncGenerator<BridgeFrame, void> {
     for (;;) {
-      for (let frame = this.#parsed.shift(); frame; frame = this.#parsed.shift()) {
+      for (let frame = this.#parsed.pop(); frame; frame = this.#parsed.pop()) {
         yield frame;
         if (frame.type === "end" || frame.type === "error") return;
       }
-      const bytes = await this.connection.read(this.#buffer).catch(() => null); // reset, or closed here
+      if (this.#parser.batchBytes > SHIM_BATCH_BYTES_MAX) await beforeLarge();
+      const bytes = await this.#read();
       if (bytes === null) return;
-      this.#parsed = this.#parser.push(this.#buffer.subarray(0, bytes));
+      this.#parsed = this.#parser.push(this.#buffer.subarray(0, bytes)).reverse();
+      if (this.#parsed.length > 0) this.#waitedMs = 0;
     }
   }
 
@@ -112,6 +154,32 @@ export class BridgeConnection {
   /** Ends a read that waits, with an error. May be called twice. */
   close(): void {
     closeQuietly(this.connection);
+  }
+
+  /** Null at the end of the stream. Between frames it may wait for ever: that is the job's own affair. */
+  async #read(): Promise<number | null> {
+    if (this.#parser.idle) return await this.#readOnce();
+    const startMs = performance.now();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(this.#lateFrame()),
+      this.frameMsMax - this.#waitedMs,
+    );
+    try {
+      return await Promise.race([this.#readOnce(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+      this.#waitedMs += performance.now() - startMs;
+    }
+  }
+
+  #readOnce(): Promise<number | null> {
+    return this.connection.read(this.#buffer).catch(() => null); // reset, or closed here
+  }
+
+  #lateFrame(): BridgeError {
+    this.close();
+    return new BridgeError("frame", `whole within ${this.frameMsMax / 1000} s`, "a part of it");
   }
 }
 

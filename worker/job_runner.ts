@@ -9,6 +9,7 @@ import { failure, type JobFailure, type Metrics, success } from "./conclusions.t
 import { type CancelCause, cancelled, EarlyEnd, timedOut } from "./early_end.ts";
 import { asJobFailure } from "./failures.ts";
 import type { Job } from "./job_slots.ts";
+import type { LargeFrames } from "./large_frames.ts";
 import type { JobLog, LogCapture } from "./log_capture.ts";
 import { OutputSet } from "./output_set.ts";
 import { memoryLimitOf, pluginJobOf, type PluginSetting } from "./plugin_job.ts";
@@ -27,6 +28,7 @@ export interface JobParts extends PluginSetting {
   readonly plugins: { run(job: PluginJob): PluginRun };
   readonly sinks: Pick<SinkSet, "open" | "discard">;
   readonly folders: SinkFolders;
+  readonly largeFrames: LargeFrames;
   readonly logs: LogCapture;
   readonly clock: Clock;
 }
@@ -35,6 +37,7 @@ export class JobRun {
   readonly counts = noCounts();
   /** Aborted with an `EarlyEnd`. */
   readonly #ended = new AbortController();
+  readonly #turn;
   #began = false;
 
   /**
@@ -44,7 +47,9 @@ export class JobRun {
     readonly job: Job,
     private readonly parts: JobParts,
     private readonly onRan: () => void,
-  ) {}
+  ) {
+    this.#turn = parts.largeFrames.turn();
+  }
 
   get progress(): Progress[number] {
     return { job_id: this.job.id, rows: this.counts.rows, bytes: this.counts.bytes };
@@ -65,6 +70,7 @@ export class JobRun {
       const cause = await this.#explain(error);
       return failure(job, cause, cause.kind === "memory" ? this.#memoryMetrics() : {});
     } finally {
+      this.#turn.end();
       log.close();
     }
   }
@@ -96,10 +102,13 @@ export class JobRun {
     const job = await pluginJobOf(this.job, this.parts);
     const { timeout_ms: timeoutMs } = this.job.body;
     this.#ended.signal.throwIfAborted();
-    const run = this.parts.plugins.run(job);
+    const run = this.parts.plugins.run({ ...job, beforeLarge: () => this.#turn.take() });
     run.started.then(() => this.#began = true);
     // Its `finally` runs, be it cancelled or out of time; how far it has come it tells at its end.
-    const onEnd = () => run.cancel(this.#ended.signal.reason.message);
+    const onEnd = () => {
+      this.#turn.end();
+      run.cancel(this.#ended.signal.reason.message);
+    };
     this.#ended.signal.addEventListener("abort", onEnd);
     const inTime = limitWallTime(run, timeoutMs, () => this.#end(timedOut(timeoutMs!)));
     try {

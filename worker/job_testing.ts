@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { BridgeFrame } from "../protocol/bridge.ts";
 import type { MessageBody } from "../protocol/messages.ts";
 import { type JobParts, JobRun } from "./job_runner.ts";
+import { LargeFrames } from "./large_frames.ts";
 import { LogCapture } from "./log_capture.ts";
 import { PluginDied, type PluginJob, type PluginRun } from "./plugin_run.ts";
 import { type OutputSpec, type OutputWriter, SinkError, type StagedOutput } from "./sinks/sink.ts";
@@ -97,6 +98,7 @@ export class Stage {
       folders: { output: "/out", maps: setting.maps ?? {} },
       logs: new LogCapture(clock, (_job, { lines }) => this.sent.push(...lines.map((l) => l[2]))),
       clock,
+      largeFrames: new LargeFrames(),
       memoryBytes: 1 << 30,
       interpreterOf: (hash) => Promise.resolve(hash === "ready" ? "/env/bin/python" : undefined),
     };

@@ -1,7 +1,7 @@
 /** Limits and cancels in earnest: a worker's own process, real Pythons, the time on the clock. */
 import assert from "node:assert/strict";
 import type { MessageBody } from "../protocol/messages.ts";
-import { isAlive, memoryOf, processesOf, until } from "../tests/processes.ts";
+import { isAlive, memoryOf, peakMemoryOf, processesOf, until } from "../tests/processes.ts";
 import { COUNT_ROWS, RealWorker, withRoot } from "../tests/real_worker.ts";
 
 const WHOLE_MS_MAX = 1000;
@@ -216,6 +216,34 @@ for fd in range(3, 64):
     assert.ok(longestGapMs(beats()) < 3000, `${longestGapMs(beats())} ms without a heartbeat`);
     assert.equal(error_kind, "plugin");
     assert.match(error_message ?? "", /^killed: 11 MiB of logs over the 10 MiB limit/);
+  });
+});
+
+// Goal: a row of 60 MiB takes the worker ten times as much while it is encoded; four at once, forty times.
+Deno.test("jobs with rows too large for several at once take turns, and their memory is given back", async () => {
+  await withWorker(async (worker) => {
+    const meet = `print("up")\nwhile not os.path.exists(file_path + ".all"): time.sleep(0.005)\n` +
+      `for n in range(2): yield {"b": [os.urandom(60 << 20)]}`;
+    for (const jobId of [1, 2, 3, 4]) await begun(worker, jobId, plugin(meet));
+    await Deno.writeTextFile(`${worker.file}.all`, "");
+    for (let ended = 0; ended < 4; ended++) {
+      const { body } = await worker.sentinel.next("conclude");
+      assert.equal(body.status, "SUCCESS", body.error_message);
+    }
+    assert.ok(peakMemoryOf(worker.pid) < 1200 * MIB, `${peakMemoryOf(worker.pid) / MIB} MiB`);
+    await until("the encoders are gone", () => memoryOf(worker.pid) < 500 * MIB);
+  }, 4);
+});
+
+Deno.test("a cancelled job that waits for its turn with a large row ends at once", async () => {
+  await withWorker(async (worker) => {
+    const row = `yield {"b": [os.urandom(20 << 20)]}`;
+    await begun(worker, 1, plugin(`${row}\nprint("up")\ntime.sleep(600)`));
+    await begun(worker, 2, plugin(`print("up")\n${row}\ntime.sleep(600)`));
+    const startMs = performance.now();
+    worker.sentinel.send("abort", 2, { attempt: 1 });
+    assert.equal((await worker.concluded(2)).error_kind, "aborted");
+    assert.ok(performance.now() - startMs < WHOLE_MS_MAX);
   });
 });
 

@@ -6,6 +6,7 @@ import type { Message, MessageBody } from "../protocol/messages.ts";
 import type { Clock, Logger } from "../protocol/ports.ts";
 import { type JobParts, JobRun } from "./job_runner.ts";
 import type { Job } from "./job_slots.ts";
+import { LargeFrames } from "./large_frames.ts";
 import { LogCapture } from "./log_capture.ts";
 import type { Landing } from "./landing.ts";
 import type { Preparations } from "./preparations.ts";
@@ -20,7 +21,7 @@ export interface LoopParts {
   readonly session: Session;
   /** Opens the connection; called once, by `start`. */
   connect(events: WireEvents): Pick<Wire, "send" | "reconnect" | "close">;
-  readonly jobs: Omit<JobParts, "logs" | "interpreterOf">;
+  readonly jobs: Omit<JobParts, "logs" | "largeFrames" | "interpreterOf">;
   readonly landing: Landing;
   readonly preparations: Preparations;
   /** Hashes of the environments whose Python is started. */
@@ -48,6 +49,7 @@ export class WorkerLoop {
     this.#jobParts = {
       ...parts.jobs,
       logs: this.#logs,
+      largeFrames: new LargeFrames(),
       interpreterOf: (envHash) => parts.preparations.interpreterOf(envHash),
     };
   }

@@ -21,6 +21,8 @@ export interface PluginJob {
   readonly dataRoots: readonly string[];
   /** What its process and all that this starts may hold; no limit without it. */
   readonly memoryBytes?: number | undefined;
+  /** Awaited before a batch is read that is too large for several of its like at once. */
+  readonly beforeLarge?: () => Promise<void>;
   /** What it may print; the shim's own bound without it. */
   readonly logBytes?: number | undefined;
 }

@@ -109,6 +109,7 @@ export class TemplateProcess {
     const name = crypto.randomUUID(); // no plugin can guess it and speak in this child's place
     const cwd = `${this.place.scratchDir}/${name}`;
     const exited = Promise.withResolvers<ChildExit | undefined>();
+    const limit = setTimeout(() => this.#giveUp(name), FORK_LIMIT_MS);
     try {
       await this.#onScratch(Deno.mkdir(cwd, { mode: 0o700 }));
       if (this.isGone) throw new Error("its template has ended");
@@ -120,7 +121,15 @@ export class TemplateProcess {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new TemplateError(`Cannot fork a Python process: ${reason}`, { cause });
+    } finally {
+      clearTimeout(limit);
     }
+  }
+
+  /** It is there, perhaps, but does not connect. */
+  #giveUp(child: string): void {
+    this.kill(child);
+    this.server.forget(child, new Error(`it did not connect within ${FORK_LIMIT_MS} ms`));
   }
 
   /** Ends the child and all that it started; if the template does not react, all its children. */

@@ -58,7 +58,7 @@ export class WarmChild {
   async *run(job: PluginJob): AsyncGenerator<BridgeFrame, void> {
     this.#begin();
     await this.connection.send(this.#requestOf(job)).catch(() => {}); // its end is told by the read
-    for await (const frame of this.connection.frames()) {
+    for await (const frame of this.connection.frames(job.beforeLarge)) {
       if (frame.type === "error") throw new PluginError(frame.message);
       if (frame.type === "end") return this.#finish();
       if (frame.type === "progress") this.#note(frame.json);

@@ -1,10 +1,13 @@
 /** One encoder thread as the worker's main thread sees it. */
 import type { EncoderFailure, EncoderReply, EncoderTask, Written } from "./encoder_messages.ts";
+import { SHIM_BATCH_BYTES_MAX } from "../../protocol/ids.ts";
 import { SinkError } from "./sink.ts";
 
 export class EncoderThread {
   /** Outputs being written on it. */
   outputs = 0;
+  /** It has had a frame for which its memory grew, and WebAssembly's memory never shrinks. */
+  outgrown = false;
   /** Rejects if the encoder can't be loaded; nothing else may be run before. */
   readonly loaded: Promise<unknown>;
   readonly #worker: Worker;
@@ -35,6 +38,7 @@ export class EncoderThread {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const id = ++this.#lastId;
     const waiting = Promise.withResolvers<Written>();
+    if (task.op === "write" && task.frame.length > SHIM_BATCH_BYTES_MAX) this.outgrown = true;
     this.#waiting.set(id, waiting);
     this.#worker.postMessage({ ...task, id, output }, transfer);
     return waiting.promise;

@@ -33,6 +33,7 @@ export class EncoderThreads {
   release(thread: EncoderThread): void {
     thread.outputs--;
     if (thread.ended) this.#threads.delete(thread);
+    else if (thread.outputs === 0 && thread.outgrown) this.#end(thread, "its memory has grown");
     else if (thread.outputs === 0) this.#endWhenIdle(thread);
   }
 
@@ -43,9 +44,10 @@ export class EncoderThreads {
   /** Undefined if there is none, or all have work and one more is allowed. */
   #leastBusy(): EncoderThread | undefined {
     for (const thread of this.#threads) if (thread.ended) this.#threads.delete(thread);
-    const [best] = [...this.#threads].sort((one, other) => one.outputs - other.outputs);
+    const load = ({ outgrown, outputs }: EncoderThread) => outgrown ? Infinity : outputs;
+    const [best] = [...this.#threads].sort((one, other) => load(one) - load(other));
     const mayStart = this.#threads.size < this.threadsMax;
-    return best !== undefined && (best.outputs === 0 || !mayStart) ? best : undefined;
+    return best !== undefined && (load(best) === 0 || !mayStart) ? best : undefined;
   }
 
   #start(module: WebAssembly.Module): EncoderThread {

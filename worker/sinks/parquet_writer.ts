@@ -1,4 +1,5 @@
 /** The writer of one Parquet output, on the worker's main thread. */
+import { SHIM_BATCH_BYTES_MAX } from "../../protocol/ids.ts";
 import type { EncoderThread } from "./encoder_thread.ts";
 import type { EncoderThreads } from "./encoder_threads.ts";
 import type { Lineage } from "./lineage_columns.ts";
@@ -75,8 +76,10 @@ export class ParquetWriter implements OutputWriter {
   async #sendKept(thread: EncoderThread): Promise<void> {
     for (const frame of this.#kept.splice(0)) {
       await this.#taking;
+      const isLarge = frame.length > SHIM_BATCH_BYTES_MAX; // then none may wait while it is encoded
       this.#taking = thread.run(this.number, { op: "write", frame }, [frame.buffer]);
       this.#taking.catch(() => {}); // whoever awaits it next sees the failure
+      if (isLarge) await this.#taking;
     }
   }
 
