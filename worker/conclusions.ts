@@ -70,6 +70,18 @@ export function abortedReceipt(job: Job): Receipt {
   return failure(job, new JobFailure("aborted", "The job was aborted before it began"));
 }
 
+/** It would wait for ever for an answer otherwise. Another sentinel, or worker, may put it right. */
+export function unreadable(reason: string): Conclude {
+  return {
+    status: "FAILED",
+    metrics: {},
+    artifacts: [],
+    error_message: `Cannot run the job as its DISPATCH can not be used: ${reason}`,
+    error_kind: "environment",
+    retryable: true,
+  };
+}
+
 /** There is no room: the job goes back to the queue at once and nothing is counted. */
 export function rejection(job: Job): Conclude {
   return { status: "REJECTED", metrics: {}, artifacts: [], attempt: job.attempt };

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../protocol/ports.ts";
 import { failure, type JobFailure, type Metrics, success } from "./conclusions.ts";
+import { checkDispatch } from "./dispatch_check.ts";
 import { type CancelCause, cancelled, EarlyEnd, timedOut } from "./early_end.ts";
 import { asJobFailure } from "./failures.ts";
 import type { Job } from "./job_slots.ts";
@@ -77,6 +78,7 @@ export class JobRun {
 
   async #perform(log: JobLog): Promise<Receipt> {
     const { body } = this.job;
+    checkDispatch(body);
     const seen = await checkFile(body.file_path, seenBySentinel(body));
     const topics = body.sinks.map((sink) => sink.topic);
     const outputs = new OutputSet(this.parts.sinks, topics, await this.#describeOutputs());

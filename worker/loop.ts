@@ -68,7 +68,8 @@ export class WorkerLoop {
   start(): void {
     this.#wire = this.#parts.connect({
       message: (message: Message) => this.#heard(message),
-      malformed: (reason, answer) => this.#handle({ type: "malformed", reason, answer }),
+      malformed: (reason, answer, jobId) =>
+        this.#handle({ type: "malformed", reason, answer, jobId }),
     });
     this.#handle({ type: "start" });
   }

@@ -9,8 +9,7 @@
  * field and no opcode of ours, no unasked HEARTBEAT, and as it never acknowledges a receipt, output
  * is promoted as soon as the receipt is sent.
  *
- * Draining: no new jobs, queued ones go back at once, running ones may end until the limit and are
- * killed then; the last receipts wait for their ACK, but not for ever.
+ * Draining (see drain.ts): no new jobs, and queued ones go back at once.
  */
 import {
   FEATURES,
@@ -21,20 +20,23 @@ import {
 } from "../protocol/messages.ts";
 import type { LogLevel, Random } from "../protocol/ports.ts";
 import { CatalogCalls, type Pending } from "./catalog_calls.ts";
-import { abortedReceipt, plainConclude, rejection } from "./conclusions.ts";
+import { abortedReceipt, plainConclude, rejection, unreadable } from "./conclusions.ts";
+import { Drain } from "./drain.ts";
 import { heartbeat, type HeartbeatExtras } from "./heartbeat.ts";
 import { type Job, JobSlots } from "./job_slots.ts";
 import { Link } from "./link.ts";
+import { LogFlow } from "./log_flow.ts";
 import { Outbox, type Receipt } from "./receipts.ts";
-import type { Effect, SessionEvent } from "./session_events.ts";
+import {
+  type Effect,
+  type Malformed,
+  type SessionEvent,
+  unexpected,
+} from "./session_events.ts";
 
 const ERR_GAP_MS = 1000;
-/** After the last job, how long its receipt may wait for an answer before a draining worker ends. */
-const FAREWELL_MS = 5000;
 /** What a restarted sentinel, which knows nobody, answers to whatever we send. */
 const NOT_IDENTIFIED = /did not IDENTIFY/;
-/** LOG messages kept while the sentinel is away; the oldest go first. */
-const BACKLOG_MAX = 256;
 
 export interface SessionOptions {
   readonly identity: Omit<MessageBody<"identify">, "capabilities" | "features" | "envs">;
@@ -50,7 +52,7 @@ export class Session {
   readonly #outbox = new Outbox();
   readonly #catalog = new CatalogCalls();
   readonly #environments: Set<string>;
-  readonly #backlog: MessageOf<"log">[] = [];
+  readonly #logs = new LogFlow(({ jobId, body }) => this.#send("log", jobId, body));
   readonly #link: Link;
   #effects: Effect[] = [];
   #nowMs = 0;
@@ -60,7 +62,7 @@ export class Session {
   #promoting = 0;
   /** Older attempts whose processes are being killed: they hold no slot, but still have a stage. */
   readonly #superseded = new Set<Job>();
-  #drain: { killAtMs: number; endAtMs: number } | undefined;
+  readonly #drain = new Drain();
   #finished = false;
 
   constructor(options: SessionOptions, nowMs: number) {
@@ -75,7 +77,7 @@ export class Session {
     this.#nowMs = nowMs;
     this.#effects = [];
     if (!this.#finished) this.#on(event);
-    if (this.#drain && !this.#finished) this.#endIfDrained(this.#drain);
+    if (this.#drain.begun && !this.#finished) this.#endIfDrained();
     return this.#effects;
   }
 
@@ -83,8 +85,7 @@ export class Session {
   get wakeAtMs(): number {
     if (this.#finished) return Infinity;
     const resendAtMs = this.#talks ? this.#outbox.dueAtMs : Infinity;
-    const { killAtMs, endAtMs } = this.#drain ?? { killAtMs: Infinity, endAtMs: Infinity };
-    return Math.min(this.#link.wakeAtMs, resendAtMs, killAtMs, endAtMs);
+    return Math.min(this.#link.wakeAtMs, resendAtMs, this.#drain.wakeAtMs);
   }
 
   /** Our sentinel is there: it understands all that we can say. */
@@ -102,9 +103,9 @@ export class Session {
       case "message":
         return this.#onMessage(event.message);
       case "malformed":
-        return this.#onMalformed(event.reason, event.answer);
+        return this.#onMalformed(event);
       case "logged":
-        return this.#sendLog({ name: "log", jobId: event.jobId, body: event.body });
+        return this.#onLogged({ name: "log", jobId: event.jobId, body: event.body });
       case "ran":
         this.#slots.ran(event.job);
         return this.#startJobs();
@@ -131,6 +132,7 @@ export class Session {
     }
     const back = this.#link.heard(this.#nowMs);
     if (back && this.#link.ours) this.#catchUp();
+    this.#logs.heard(this.#talks);
     switch (message.name) {
       case "heartbeat":
         return this.#onHeartbeat(message.body);
@@ -153,7 +155,7 @@ export class Session {
       case "err":
         return this.#log("warning", `The sentinel answered with an error: ${message.body.message}`);
       default:
-        return this.#onMalformed(`${message.name} is nothing a worker can be sent`, true);
+        return this.#onMalformed(unexpected(message.name));
     }
   }
 
@@ -209,7 +211,7 @@ export class Session {
   /** The sentinel is there (again): it gets what it missed and is asked what we missed. */
   #catchUp(): void {
     this.#heartbeat();
-    for (const { jobId, body } of this.#backlog.splice(0)) this.#send("log", jobId, body);
+    this.#logs.heard(true);
     this.#sendReceipts();
     this.#send("call", 0, this.#catalog.ask());
     this.#reportPromotions();
@@ -223,12 +225,15 @@ export class Session {
   #heartbeat(): void {
     this.#link.beat(this.#nowMs);
     const jobIds = [...this.#slots.jobIds(), ...this.#outbox.jobIds()];
-    const extras = { ...this.#told, draining: this.#drain !== undefined };
+    const extras = { ...this.#told, draining: this.#drain.begun };
     this.#send("heartbeat", 0, heartbeat(jobIds, this.#link.ours ? extras : undefined));
   }
 
-  #onMalformed(reason: string, answer: boolean): void {
+  #onMalformed({ reason, answer, jobId }: Malformed): void {
     this.#log("warning", `The sentinel sent what can not be used: ${reason}`);
+    if (jobId > 0 && this.#heldAttempt(jobId) === undefined) {
+      this.#conclude(jobId, unreadable(reason));
+    }
     if (!answer || this.#nowMs - this.#errAtMs < ERR_GAP_MS) return;
     this.#errAtMs = this.#nowMs;
     this.#send("err", 0, { message: reason });
@@ -240,8 +245,9 @@ export class Session {
     if (body.attempt !== undefined) this.#recognise();
     const job: Job = { id: jobId, attempt: body.attempt ?? 0, body };
     if (this.#alreadyHeld(job)) return;
+    if (job.attempt < (this.#heldAttempt(jobId) ?? 0)) return; // it was overtaken on its way
     this.#dropOlder(job);
-    if (this.#drain || !this.#slots.offer(job)) return this.#reject(job);
+    if (this.#drain.begun || !this.#slots.offer(job)) return this.#reject(job);
     this.#startJobs();
   }
 
@@ -250,6 +256,10 @@ export class Session {
     const receipt = this.#outbox.get(job.id);
     if (receipt?.attempt === job.attempt) this.#sendReceipt(receipt);
     return receipt?.attempt === job.attempt || this.#slots.get(job.id)?.attempt === job.attempt;
+  }
+
+  #heldAttempt(jobId: number): number | undefined {
+    return (this.#slots.get(jobId) ?? this.#outbox.get(jobId))?.attempt;
   }
 
   /** A new attempt means that the sentinel has given up the one before, so nothing will come of it. */
@@ -357,30 +367,23 @@ export class Session {
     this.#send("env_ready", 0, body);
   }
 
-  #sendLog(message: MessageOf<"log">): void {
-    if (this.#talks) return this.#send("log", message.jobId, message.body);
-    if (!this.#link.ours) return; // it has no word for logs
-    this.#backlog.push(message);
-    if (this.#backlog.length > BACKLOG_MAX) this.#backlog.shift();
+  #onLogged(log: MessageOf<"log">): void {
+    if (this.#link.ours) this.#logs.offer(log, this.#talks); // else it has no word for it
   }
 
   #startDrain(limitMs: number): void {
-    const killAtMs = this.#nowMs + limitMs;
-    this.#drain ??= { killAtMs, endAtMs: Infinity };
-    this.#drain.killAtMs = Math.min(this.#drain.killAtMs, killAtMs);
+    this.#drain.begin(limitMs, this.#nowMs);
     if (this.#talks) this.#heartbeat(); // so that nothing more is sent to be rejected
     for (const job of this.#slots.takeQueued()) this.#reject(job);
   }
 
-  #endIfDrained(drain: { killAtMs: number; endAtMs: number }): void {
-    if (this.#nowMs >= drain.killAtMs) {
-      drain.killAtMs = Infinity;
+  #endIfDrained(): void {
+    if (this.#drain.takeKill(this.#nowMs)) {
       for (const job of this.#slots.active()) this.#do({ type: "kill", job, cause: "drained" });
     }
     if (this.#slots.size + this.#superseded.size > 0) return;
-    if (drain.endAtMs === Infinity) drain.endAtMs = this.#nowMs + FAREWELL_MS;
     const quiet = this.#outbox.size + this.#catalog.unreported + this.#promoting === 0;
-    if (!quiet && this.#nowMs < drain.endAtMs) return;
+    if (!this.#drain.isOver(quiet, this.#nowMs)) return;
     this.#finished = true;
     this.#do({ type: "finished" });
   }

@@ -8,13 +8,24 @@ import type { Receipt } from "./receipts.ts";
 import type { StagedOutput } from "./sinks/sink.ts";
 
 export type Progress = NonNullable<MessageBody<"heartbeat">["progress"]>;
+export interface Malformed {
+  reason: string;
+  /** Not if it was a broken ERR. */
+  answer: boolean;
+  /** That of a DISPATCH, else 0. */
+  jobId: number;
+}
+export function unexpected(name: MessageName): Malformed {
+  return { reason: `${name} is nothing a worker can be sent`, answer: true, jobId: 0 };
+}
+
 export type SessionEvent =
   | { type: "start" }
   /** `warm`: the environments whose Python is started. */
   | { type: "tick"; progress: Progress; warm?: readonly string[] }
   | { type: "message"; message: Message }
-  /** What came was no message; `answer` is false if it was a broken ERR. */
-  | { type: "malformed"; reason: string; answer: boolean }
+  /** What came was no message. */
+  | { type: "malformed" } & Malformed
   | { type: "logged"; jobId: number; body: MessageBody<"log"> }
   /** The job's Python part is over. */
   | { type: "ran"; job: Job }

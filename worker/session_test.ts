@@ -303,6 +303,20 @@ Deno.test("a newer attempt discards the older one's receipt, and an ACK to that 
   assert.equal(play.kinds().at(-1), "promote");
 });
 
+// Goal: the network may hold an old DISPATCH back until the job is here in a newer attempt.
+Deno.test("a late DISPATCH of an older attempt changes nothing, be the newer one running or done", () => {
+  const play = new Play();
+  play.welcome();
+  const newer = play.dispatch(1, 3);
+  play.dispatch(1, 2);
+  assert.deepEqual(play.kinds(), ["run"]);
+  play.succeed(newer);
+  play.dispatch(1, 2);
+  assert.deepEqual([play.kinds(), play.named("conclude").length], [["run"], 1]);
+  play.receive("ack", { ...ack, attempt: 3 }, 1);
+  assert.equal(play.kinds().at(-1), "promote");
+});
+
 Deno.test("ABORT kills a running job, ends a queued one at once, and leaves another attempt alone", () => {
   const play = new Play(1);
   play.welcome();
@@ -383,11 +397,26 @@ Deno.test("a failed environment is told by a field to ours and by ERR to plain v
 
 Deno.test("malformed messages are answered once a second, and a broken ERR never", () => {
   const play = new Play();
-  play.on({ type: "malformed", reason: "broken ERR", answer: false });
+  play.on({ type: "malformed", reason: "broken ERR", answer: false, jobId: 0 });
   assert.deepEqual(play.named("err"), []);
-  for (let i = 0; i < 10; i++) play.on({ type: "malformed", reason: "bad", answer: true });
+  const bad = { type: "malformed", reason: "bad", answer: true, jobId: 0 } as const;
+  for (let i = 0; i < 10; i++) play.on(bad);
   assert.equal(play.named("err").length, 1);
   play.nowMs += 1000;
-  play.on({ type: "malformed", reason: "bad", answer: true });
+  play.on(bad);
   assert.equal(play.named("err").length, 2);
+});
+
+Deno.test("a DISPATCH that can not be used ends its job with the reason, but none that runs here", () => {
+  const play = new Play();
+  play.welcome();
+  play.dispatch(1, 1);
+  for (const jobId of [1, 2]) {
+    play.on({ type: "malformed", reason: "no env_hash", answer: true, jobId });
+  }
+  const [refusal, ...others] = play.named("conclude");
+  assert.deepEqual(others, []);
+  assert.deepEqual([refusal?.jobId, refusal?.body.error_kind], [2, "environment"]);
+  assert.match(refusal?.body.error_message ?? "", /no env_hash/);
+  assert.deepEqual(play.kinds(), ["run"]);
 });

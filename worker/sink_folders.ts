@@ -28,6 +28,12 @@ export interface SinkFolders {
  * @throws {JobFailure} Of kind "sink", if this worker can't or may not write there.
  */
 export function sinkFolder(uri: string, folders: SinkFolders): string {
+  const folder = pathOf(uri, folders);
+  if (!/\/\./.test(folder.slice(containing(folder, folders).length))) return folder;
+  throw refusal(uri, "none of its folders may begin with a dot: what is staged lies in such");
+}
+
+function pathOf(uri: string, folders: SinkFolders): string {
   const [, scheme, name, path = ""] = URI.exec(uri) ?? [];
   if (scheme !== "parquet") throw refusal(uri, "it must start with parquet://");
   if (path.includes("\0") || path.split("/").includes("..")) {
@@ -38,8 +44,13 @@ export function sinkFolder(uri: string, folders: SinkFolders): string {
 
 /** Whether `path` is inside one of the folders that this worker may write to. */
 export function isInFolders(path: string, folders: SinkFolders): boolean {
-  return isAbsolute(path) &&
-    [folders.output, ...Object.values(folders.maps)].some((folder) => isInside(folder, path));
+  return isAbsolute(path) && containing(path, folders) !== "";
+}
+
+/** The deepest of the folders that it is inside of; empty if there is none. */
+function containing(path: string, { output, maps }: SinkFolders): string {
+  return [output, ...Object.values(maps)].filter((folder) => isInside(folder, path))
+    .reduce((deepest, folder) => folder.length > deepest.length ? folder : deepest, "");
 }
 
 /** How an output at `path` is called on every host: by the name of the mapped folder it lies in. */
@@ -53,7 +64,7 @@ export function outputAddress(path: string, { maps }: SinkFolders): string {
 /** Where the output of that address is on this host; `null` if it is in none of its folders. */
 export function outputPath(address: string, folders: SinkFolders): string | null {
   try {
-    const path = isAbsolute(address) ? address : sinkFolder(address, folders);
+    const path = isAbsolute(address) ? address : pathOf(address, folders);
     return isInFolders(path, folders) ? path : null;
   } catch (error) {
     if (error instanceof JobFailure) return null; // a name or a scheme that this worker has no folder for

@@ -4,6 +4,17 @@ import { isInFolders, outputAddress, outputPath, sinkFolder } from "./sink_folde
 
 const folders = { output: "/out", maps: { lake: "/mnt/lake" } };
 
+Deno.test("a folder that begins with a dot is refused, but not one that the output lies in", () => {
+  const folders = { output: "/home/me/.casparian/output", maps: { lake: "/mnt/lake" } };
+  assert.equal(sinkFolder("parquet://output/t", folders), "/home/me/.casparian/output/t");
+  assert.equal(sinkFolder("parquet:///mnt/lake/a.b/t", folders), "/mnt/lake/a.b/t");
+  for (
+    const uri of ["parquet://output/.staging", "parquet://lake/a/.workers/t"]
+  ) {
+    assert.throws(() => sinkFolder(uri, folders), /begin with a dot/, uri);
+  }
+});
+
 Deno.test("a sink's folder is found by its name, or in the output folder", () => {
   assert.equal(sinkFolder("parquet://output/orders", folders), "/out/orders");
   assert.equal(sinkFolder("parquet://lake/a/b", folders), "/mnt/lake/a/b");

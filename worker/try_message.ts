@@ -1,6 +1,7 @@
 /** The sentinel's TRY: one plugin, one file, nothing landed; the first rows travel back. */
 import type { MessageBody } from "../protocol/messages.ts";
 import { bounded } from "./conclusions.ts";
+import { checkDispatch } from "./dispatch_check.ts";
 import { asJobFailure } from "./failures.ts";
 import type { JobParts } from "./job_runner.ts";
 import { pluginJobOf } from "./plugin_job.ts";
@@ -26,6 +27,7 @@ export async function answerTry(
   );
   const startedMs = parts.clock.nowMs();
   try {
+    checkDispatch(body);
     const job = await pluginJobOf({ id: 0, attempt: 0, body }, parts);
     const { plugins } = parts;
     const timeoutMs = body.timeout_ms;

@@ -3,7 +3,7 @@
  * can't take at once waits here, in order; a new socket starts with nothing waiting, as the session
  * sends again whatever still matters.
  */
-import { decode, encode } from "../protocol/codec.ts";
+import { decode, decodeHeader, encode } from "../protocol/codec.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { FRAME_BYTES_MAX } from "../protocol/ids.ts";
 import {
@@ -21,8 +21,11 @@ const RETRY_MS = 10;
 
 export interface WireEvents {
   message(message: Message): void;
-  /** `answer` is false for a broken ERR, which is never answered with an ERR. */
-  malformed(reason: string, answer: boolean): void;
+  /**
+   * `answer` is false for a broken ERR, which is never answered with an ERR; `jobId` is that of a
+   * DISPATCH whose payload can't be used, else 0.
+   */
+  malformed(reason: string, answer: boolean, jobId: number): void;
 }
 
 export class Wire {
@@ -93,7 +96,8 @@ export class Wire {
       message = decode(frames);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.on.malformed(error.message, frames[0]?.[1] !== MESSAGES.err.opcode);
+      const answer = frames[0]?.[1] !== MESSAGES.err.opcode;
+      this.on.malformed(error.message, answer, dispatchedJob(frames[0]));
       return;
     }
     this.on.message(message);
@@ -114,5 +118,15 @@ export class Wire {
       this.#retry = undefined;
       if (!this.#closed) this.#flush();
     }, RETRY_MS);
+  }
+}
+
+/** Which job a DISPATCH was about of which no more than the header can be read; 0 if it was none. */
+function dispatchedJob(header: Uint8Array | undefined): number {
+  try {
+    const { name, jobId } = decodeHeader(header ?? new Uint8Array());
+    return name === "dispatch" ? jobId : 0;
+  } catch {
+    return 0;
   }
 }

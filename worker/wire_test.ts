@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { encodeJson } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { ZmqContext } from "../protocol/zeromq.ts";
 import { FakeSentinel } from "../tests/fake_sentinel.ts";
@@ -7,7 +8,7 @@ import { Wire } from "./wire.ts";
 interface Bench {
   readonly sentinel: FakeSentinel;
   readonly wire: Wire;
-  readonly malformed: { reason: string; answer: boolean }[];
+  readonly malformed: { reason: string; answer: boolean; jobId: number }[];
   message(): Promise<Message>;
 }
 
@@ -20,7 +21,7 @@ async function withWire(use: (bench: Bench) => Promise<void>): Promise<void> {
   const waiting: ((message: Message) => void)[] = [];
   const wire = new Wire(context, address, {
     message: (message) => waiting.shift()?.(message),
-    malformed: (reason, answer) => malformed.push({ reason, answer }),
+    malformed: (reason, answer, jobId) => malformed.push({ reason, answer, jobId }),
   });
   const message = () => new Promise<Message>((resolve) => waiting.push(resolve));
   try {
@@ -69,9 +70,13 @@ Deno.test("bytes that are no message are told, and a broken ERR is not to be ans
     const brokenErr = new Uint8Array(16);
     brokenErr.set([4, 6]);
     sentinel.sendFrames([brokenErr, new Uint8Array(5)]);
+    const dispatch = encodeJson("dispatch", 7, `{"plugin_name":"p"}`);
+    sentinel.sendFrames(dispatch);
+    sentinel.sendFrames([dispatch[0], new TextEncoder().encode("{")]);
     sentinel.send("reload", 0, {});
     await next;
-    assert.deepEqual(malformed.map(({ answer }) => answer), [true, false]);
+    const told = malformed.map(({ answer, jobId }) => [answer, jobId]);
+    assert.deepEqual(told, [[true, 0], [false, 0], [true, 7], [true, 7]]);
   });
 });
 
