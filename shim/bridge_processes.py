@@ -9,6 +9,14 @@ PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def sees_itself() -> bool:
+    """Whether /proc is about the namespace that this process is in: elsewhere its numbers mean others."""
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+
 def adopt_orphans():
     """From now on a descendant whose parent dies becomes a child of this process, not of the host's
     first one: so a double fork with setsid does not hide it, also where there is no PID namespace."""

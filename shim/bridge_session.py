@@ -16,7 +16,7 @@ from bridge_frames import END_FRAME, error_frame, progress_frame
 from bridge_logs import JOB_BYTES_MAX, STDERR, STDOUT, LogRecords, LogSink, LogStream, OutputPump
 from bridge_memory import bound_address_space
 from bridge_plugin import Job, Plugin
-from bridge_processes import children_of, end_tree
+from bridge_processes import children_of, end_tree, sees_itself
 from bridge_topics import Outputs, Reached
 from bridge_traceback import describe
 
@@ -116,7 +116,7 @@ def _end_namespace() -> bool:
 def _end_descendants() -> bool:
     """Those of a process that has ended come to this one, so none is left when it has no child."""
     had_processes = False
-    while children := children_of(os.getpid()):
+    while children := children_of(os.getpid()) if sees_itself() else []:
         had_processes = True
         for child in children:
             end_tree(child)

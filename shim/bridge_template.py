@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from bridge_child import OutputPipes, run_child
 from bridge_memory import MemoryWatch
 from bridge_namespaces import PidNamespaces
-from bridge_processes import adopt_orphans, children_of, end_process, end_tree
+from bridge_processes import adopt_orphans, children_of, end_process, end_tree, sees_itself
 from bridge_topics import Reached
 
 OUTPUT_TAIL_BYTES = 8 * 1024
@@ -62,6 +62,7 @@ class Template:
         self._children = {}
         self._namespaces = PidNamespaces()
         self._memory = MemoryWatch()
+        self._sees_processes = sees_itself()
         self._line = b""
 
     def run(self):
@@ -167,7 +168,7 @@ class Template:
             sibling.reached.close()
 
     def _limit(self, command: dict):
-        for child in self._named(command["child"]):
+        for child in self._named(command["child"]) if self._sees_processes else []:
             self._memory.limit(child.pid, int(command["memory_kib"]))
 
     def _end_excesses(self):
@@ -199,9 +200,12 @@ class Template:
 
     def _end_orphans(self):
         """What a child without a namespace of its own had started, however it detached, is ours now."""
-        for pid in children_of(os.getpid()):
-            if pid not in self._children:
-                end_tree(pid)
+        for pid in self._orphans():
+            end_tree(pid)
+
+    def _orphans(self) -> "list[int]":
+        children = children_of(os.getpid()) if self._sees_processes else []
+        return [pid for pid in children if pid not in self._children]
 
     def _report_exit(self, child: Child, status: int, rss_peak_kib: int):
         if not child.nested:
@@ -226,7 +230,7 @@ class Template:
         for pid in list(self._children):
             os.waitpid(pid, 0)
         self._children.clear()
-        while children_of(os.getpid()):
+        while self._orphans():
             self._end_orphans()
             os.waitpid(-1, 0)
 

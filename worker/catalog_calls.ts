@@ -25,6 +25,11 @@ export type Answer =
 
 type Call = MessageBody<"call">;
 const LANDED_PER_CALL_MAX = 5000;
+/**
+ * What a start that died a moment ago left staged may still be wanted: its receipt may be on its way. So
+ * such files stay for a minute (see sink_set.ts), and are looked at once more when that is over.
+ */
+const ASK_AGAIN_MS = 65_000;
 
 export class CatalogCalls {
   #waiting: Landed[] = [];
@@ -32,6 +37,7 @@ export class CatalogCalls {
   #askId = 0;
   #reportId = 0;
   #lastId = 0;
+  #askAgainAtMs = Infinity;
 
   /** Outputs that the catalog has not confirmed. */
   get unreported(): number {
@@ -43,7 +49,23 @@ export class CatalogCalls {
   }
 
   /** Asks for what an earlier start of a worker here had no time to promote. */
-  ask(): Call {
+  ask(nowMs: number): Call {
+    this.#askAgainAtMs = nowMs + ASK_AGAIN_MS;
+    return this.#ask();
+  }
+
+  /** When `askAgain` has something to ask. */
+  get wakeAtMs(): number {
+    return this.#askAgainAtMs;
+  }
+
+  askAgain(nowMs: number): Call | undefined {
+    if (nowMs < this.#askAgainAtMs) return undefined;
+    this.#askAgainAtMs = Infinity;
+    return this.#ask();
+  }
+
+  #ask(): Call {
     this.#askId = ++this.#lastId;
     return { id: this.#askId, method: "outputs.pending", params: {} };
   }

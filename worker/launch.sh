@@ -4,6 +4,8 @@
 #
 #   launch.sh run [NAME=VALUE]... CMD [ARG]...
 #       CMD with exactly that environment.
+#   launch.sh task [NAME=VALUE]... CMD [ARG]...
+#       The same in a PID namespace of its own, if there may be one: it ends with all that it started.
 #   launch.sh sandbox bwrap|unshare [KIND PATH]... -- [NAME=VALUE]... CMD [ARG]...
 #       The same in user, network, PID, IPC, UTS and mount namespaces of its own: no network, no
 #       home, and of the host's files the system's programs and libraries and only these:
@@ -16,8 +18,11 @@
 #   launch.sh memory              prints how many bytes of memory the host has, or our control group
 #   launch.sh end GROUP           kills a process group (a worker may not send signals by number)
 #
+# In front of any of these may stand `for PID`: the worker's own, for what follows.
+#
 # What runs here dies with the worker, however the worker dies: this process gets SIGKILL with its
-# parent, and a PID namespace ends with its first process.
+# parent, and a PID namespace ends with its first process. A worker that was dead before that was
+# arranged is found out by its PID: then nothing is started.
 set -eu
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -37,8 +42,24 @@ fail_kind() { fail "Cannot lay out the sandbox as a path must be ro, rw, hide, l
 # Replaces this shell by a command that dies with its parent. Busybox's setpriv can not do that; the
 # end of its standard input is then all that tells a Python template of its worker's death.
 exec_tied() {
-  if setpriv --pdeathsig KILL true 2>/dev/null; then set -- setpriv --pdeathsig KILL "$@"; fi
+  if setpriv --pdeathsig KILL true 2>/dev/null; then
+    exec setpriv --pdeathsig KILL "$0" tied "$parent" "$@"
+  fi
   exec "$@"
+}
+
+# A parent that died before the tie was made will send no signal any more.
+tied() {
+  if [ "$PPID" != "$1" ]; then exit 137; fi
+  shift
+  exec "$@"
+}
+
+# The first process of a PID namespace takes all others with it, also those that left its group.
+exec_task() {
+  apart="unshare --user --map-current-user --pid --fork --kill-child"
+  if $apart true 2>/dev/null; then exec_tied $apart env -i "$@"; fi
+  exec_tied env -i "$@"
 }
 
 # ---- bubblewrap -------------------------------------------------------------------------------
@@ -194,10 +215,17 @@ lower_by() { # TREE GROUP FILE
 
 # ---- commands ---------------------------------------------------------------------------------
 
+parent=$PPID
+if [ "${1:-}" = for ]; then
+  parent=$2
+  shift 2
+fi
 mode=${1:-}
 if [ $# -gt 0 ]; then shift; fi
 case $mode in
   run) exec_tied env -i "$@" ;;
+  task) exec_task "$@" ;;
+  tied) tied "$@" ;;
   sandbox)
     way=$1
     shift
@@ -211,5 +239,5 @@ case $mode in
   memory) print_memory "$@" ;;
   find) command -v -- "$1" ;;
   end) kill -s KILL -- "-$1" ;; # dash takes `--` with this spelling only
-  *) fail "Cannot launch as the command must be run, sandbox, find, memory or end: got '$mode'" ;;
+  *) fail "Cannot launch as the command must be run, task, sandbox, find, memory or end: got '$mode'" ;;
 esac

@@ -45,7 +45,12 @@ export async function runToEnd(
   argv: readonly string[],
   options: LaunchOptions,
 ): Promise<LaunchResult> {
-  return await launchToEnd(["run", ...environmentWords(options.environment), ...argv], options);
+  return await launchToEnd(["task", ...environmentWords(options.environment), ...argv], options);
+}
+
+/** The launcher's arguments for one of its commands: what it starts dies with this worker. */
+export function launcherArgs(words: readonly string[]): string[] {
+  return ["for", `${Deno.pid}`, ...words];
 }
 
 /** The same for any of the launcher's own commands. */
@@ -55,7 +60,7 @@ export async function launchToEnd(
 ): Promise<LaunchResult> {
   options.signal?.throwIfAborted();
   const child = new Deno.Command(LAUNCHER, {
-    args: [...words],
+    args: launcherArgs(words),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findProgram, runToEnd } from "./launcher.ts";
+import { findProgram, LAUNCHER, runToEnd } from "./launcher.ts";
 
 const environment = { PATH: "/usr/bin:/bin" };
 
@@ -45,6 +45,22 @@ Deno.test("runToEnd() kills the whole process group on abort and on its time lim
   // Its output pipe is closed only once the sleeper, which holds it too, is dead.
   const late = runToEnd(argv, { environment, limitMs: 300 });
   await assert.rejects(late, { name: "TimeoutError" });
+});
+
+Deno.test("what a program leaves running, be it in a session of its own, ends with it", async (t) => {
+  const apart = ["--user", "--map-current-user", "--pid", "--fork", "--kill-child", "true"];
+  const { success } = await new Deno.Command("unshare", { args: apart, stderr: "null" }).output();
+  if (!success) return void await t.step({ name: "no PID namespaces here", ignore: true, fn() {} });
+  // It holds the pipe open that is read to its end.
+  const argv = ["sh", "-c", "setsid sleep 300 & echo ready"];
+  assert.equal((await runToEnd(argv, { environment, limitMs: 20_000 })).stdout, "ready\n");
+});
+
+// Goal: between the start of the launcher and the tie to its worker the worker may die.
+Deno.test("nothing is started for a worker that is dead", async () => {
+  const words = ["for", "1", "run", "PATH=/usr/bin:/bin", "sh", "-c", "echo started"];
+  const { stdout, code } = await new Deno.Command(LAUNCHER, { args: words }).output();
+  assert.deepEqual([stdout.length, code], [0, 137]);
 });
 
 Deno.test("findProgram() finds sh and says null for what is not there", async () => {

@@ -96,7 +96,7 @@ async function runFiles(
   const environment = await prepare(plugin, stateDir, options, around, signal);
   const sandbox = await probeSandbox();
   const runDir = options.runDir ?? join(stateDir, "run", startId);
-  const folder = await RunFolder.open(runDir, clock.nowMs(), logger);
+  const folder = await RunFolder.open(runDir, logger);
   const plugins = new Templates({
     launch: sandboxedLaunch(sandbox, stateDir, () => environment.folders),
     folder: runDir,

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { RunFolder } from "./run_folder.ts";
 
 const logger = { log() {} };
-const LONG_AGO = new Date(Date.now() - 3_600_000);
 
 async function withParent(use: (parent: string) => Promise<void>): Promise<void> {
   const parent = await Deno.makeTempDir();
@@ -22,12 +21,11 @@ async function names(folder: string): Promise<string[]> {
 async function leaveDead(path: string): Promise<void> {
   await Deno.mkdir(join(path, "scratch"), { recursive: true });
   await Deno.writeTextFile(join(path, "worker.lock"), "");
-  await Deno.utime(path, LONG_AGO, LONG_AGO);
 }
 
 Deno.test("a run folder is for its user alone, and is gone afterwards", async () => {
   await withParent(async (parent) => {
-    const folder = await RunFolder.open(join(parent, "a"), Date.now(), logger);
+    const folder = await RunFolder.open(join(parent, "a"), logger);
     const { mode } = await Deno.stat(folder.path);
     assert.equal(mode! & 0o777, 0o700);
     await folder.close();
@@ -38,13 +36,11 @@ Deno.test("a run folder is for its user alone, and is gone afterwards", async ()
 
 Deno.test("dead workers' folders are removed, those of live ones and of others are not", async () => {
   await withParent(async (parent) => {
-    const live = await RunFolder.open(join(parent, "live"), Date.now(), logger);
-    await Deno.utime(live.path, LONG_AGO, LONG_AGO);
+    const live = await RunFolder.open(join(parent, "live"), logger);
     await leaveDead(join(parent, "dead"));
     await Deno.mkdir(join(parent, "no-worker"));
-    await Deno.utime(join(parent, "no-worker"), LONG_AGO, LONG_AGO);
     await Deno.writeTextFile(join(parent, "sentinel.sock"), "");
-    const mine = await RunFolder.open(join(parent, "mine"), Date.now(), logger);
+    const mine = await RunFolder.open(join(parent, "mine"), logger);
     assert.deepEqual(await names(parent), ["live", "mine", "no-worker", "sentinel.sock"]);
     await mine.close();
     await live.close();
@@ -56,10 +52,10 @@ Deno.test("a folder that a dead worker had is taken over empty; one that is in u
   await withParent(async (parent) => {
     const path = join(parent, "compiled");
     await leaveDead(path);
-    const folder = await RunFolder.open(path, Date.now(), logger);
+    const folder = await RunFolder.open(path, logger);
     assert.deepEqual(await names(path), ["worker.lock"]);
     await assert.rejects(
-      RunFolder.open(path, Date.now(), logger),
+      RunFolder.open(path, logger),
       /another worker runs in .*compiled/,
     );
     await folder.close();
@@ -69,10 +65,25 @@ Deno.test("a folder that a dead worker had is taken over empty; one that is in u
 Deno.test("what was in a folder that is no worker's stays", async () => {
   await withParent(async (parent) => {
     await Deno.writeTextFile(join(parent, "mine"), "");
-    const folder = await RunFolder.open(parent, Date.now(), logger);
+    const folder = await RunFolder.open(parent, logger);
     assert.deepEqual(await names(parent), ["mine", "worker.lock"]);
     await Deno.remove(join(parent, "mine"));
     await folder.close();
     await Deno.mkdir(parent);
+  });
+});
+
+Deno.test("workers that start at the same time beside a dead one all get their folders", async () => {
+  await withParent(async (parent) => {
+    for (let round = 0; round < 20; round++) {
+      await leaveDead(join(parent, "dead"));
+      const own = ["a", "b", "c", "d"];
+      const opened = await Promise.all(
+        own.map((name) => RunFolder.open(join(parent, name), logger)),
+      );
+      assert.deepEqual(await names(parent), own);
+      for (const { path } of opened) await Deno.stat(join(path, "worker.lock"));
+      for (const folder of opened) await folder.close();
+    }
   });
 });

@@ -27,12 +27,8 @@ import { type Job, JobSlots } from "./job_slots.ts";
 import { Link } from "./link.ts";
 import { LogFlow } from "./log_flow.ts";
 import { Outbox, type Receipt } from "./receipts.ts";
-import {
-  type Effect,
-  type Malformed,
-  type SessionEvent,
-  unexpected,
-} from "./session_events.ts";
+import type { Effect, Malformed, SessionEvent } from "./session_events.ts";
+import { unexpected } from "./session_events.ts";
 
 const ERR_GAP_MS = 1000;
 /** What a restarted sentinel, which knows nobody, answers to whatever we send. */
@@ -84,8 +80,10 @@ export class Session {
   /** When the next "tick" is needed; Infinity if only an event can change anything. */
   get wakeAtMs(): number {
     if (this.#finished) return Infinity;
-    const resendAtMs = this.#talks ? this.#outbox.dueAtMs : Infinity;
-    return Math.min(this.#link.wakeAtMs, resendAtMs, this.#drain.wakeAtMs);
+    const callAtMs = this.#talks
+      ? Math.min(this.#outbox.dueAtMs, this.#catalog.wakeAtMs)
+      : Infinity;
+    return Math.min(this.#link.wakeAtMs, callAtMs, this.#drain.wakeAtMs);
   }
 
   /** Our sentinel is there: it understands all that we can say. */
@@ -165,7 +163,9 @@ export class Session {
     const due = this.#link.due(this.#nowMs);
     if (due === "reconnect") this.#reconnect();
     if (due === "beat") this.#heartbeat();
-    if (this.#talks) this.#sendReceipts();
+    if (!this.#talks) return;
+    this.#sendReceipts();
+    this.#call(this.#catalog.askAgain(this.#nowMs));
   }
 
   #reconnect(): void {
@@ -213,7 +213,7 @@ export class Session {
     this.#heartbeat();
     this.#logs.heard(true);
     this.#sendReceipts();
-    this.#send("call", 0, this.#catalog.ask());
+    this.#call(this.#catalog.ask(this.#nowMs));
     this.#reportPromotions();
   }
 
@@ -247,7 +247,7 @@ export class Session {
     if (this.#alreadyHeld(job)) return;
     if (job.attempt < (this.#heldAttempt(jobId) ?? 0)) return; // it was overtaken on its way
     this.#dropOlder(job);
-    if (this.#drain.begun || !this.#slots.offer(job)) return this.#reject(job);
+    if (this.#drain.begun || !this.#slots.offer(job)) return this.#conclude(jobId, rejection(job));
     this.#startJobs();
   }
 
@@ -277,10 +277,6 @@ export class Session {
 
   #startJobs(): void {
     for (const job of this.#slots.start()) this.#do({ type: "run", job });
-  }
-
-  #reject(job: Job): void {
-    this.#conclude(job.id, rejection(job));
   }
 
   #onAbort({ jobId, body }: MessageOf<"abort">): void {
@@ -336,7 +332,10 @@ export class Session {
   // ---- calls to the catalog ------------------------------------------------------------------
 
   #reportPromotions(): void {
-    const call = this.#talks ? this.#catalog.report() : undefined;
+    if (this.#talks) this.#call(this.#catalog.report());
+  }
+
+  #call(call: MessageBody<"call"> | undefined): void {
     if (call) this.#send("call", 0, call);
   }
 
@@ -359,8 +358,6 @@ export class Session {
     this.#do({ type: "recover", pending });
   }
 
-  // ---- the rest ------------------------------------------------------------------------------
-
   #onEnvironment(body: MessageBody<"env_ready">): void {
     if (body.error === undefined) this.#environments.add(body.env_hash);
     else if (!this.#link.ours) return this.#send("err", 0, { message: body.error });
@@ -374,7 +371,7 @@ export class Session {
   #startDrain(limitMs: number): void {
     this.#drain.begin(limitMs, this.#nowMs);
     if (this.#talks) this.#heartbeat(); // so that nothing more is sent to be rejected
-    for (const job of this.#slots.takeQueued()) this.#reject(job);
+    for (const job of this.#slots.takeQueued()) this.#conclude(job.id, rejection(job));
   }
 
   #endIfDrained(): void {

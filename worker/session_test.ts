@@ -267,6 +267,28 @@ Deno.test("what the catalog holds unpromoted is recovered, but not what waits fo
   assert.deepEqual(recover?.pending.map(({ job_id }) => job_id), [1]);
 });
 
+// Goal: what a start that was just killed left staged is too young to be swept when the next one joins.
+Deno.test("leftovers are asked for once more when a minute has passed, and then no more", () => {
+  const play = new Play();
+  play.welcome();
+  play.on({ type: "promoted", landed: [] });
+  const asked = () => play.named("call").filter(({ body }) => body.method === "outputs.pending");
+  const wait = (ms: number) => {
+    for (const endMs = play.nowMs + ms; play.nowMs < endMs;) {
+      play.nowMs = Math.min(endMs, play.session.wakeAtMs);
+      play.receive("heartbeat", { status: "ALIVE", features: ["receipt-ack"] });
+      play.on({ type: "tick", progress: [] });
+    }
+  };
+  play.forget();
+  wait(60_000);
+  assert.equal(asked().length, 0);
+  wait(10_000);
+  assert.equal(asked().length, 1);
+  wait(200_000);
+  assert.equal(asked().length, 1);
+});
+
 Deno.test("a doubled DISPATCH changes nothing while the job runs and repeats the receipt afterwards", () => {
   const play = new Play();
   play.welcome();

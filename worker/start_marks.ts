@@ -4,6 +4,7 @@
  * be told from those of a job that has been running for hours.
  */
 import { join } from "node:path";
+import { removeIfDead, takeLifeLock } from "./life_lock.ts";
 import { removeIfThere } from "./sinks/promote.ts";
 
 const FOLDER = ".workers";
@@ -16,9 +17,11 @@ export class StartMark {
   static set(directory: string, startId: string): StartMark {
     const path = markPath(directory, startId);
     Deno.mkdirSync(join(directory, FOLDER), { recursive: true });
-    const file = Deno.openSync(path, { create: true, write: true });
-    file.lockSync(true); // nobody else asks for a lock of that name but to see whether it is taken
-    return new StartMark(path, file);
+    // Nobody else asks for a lock of that name but to see, for a moment, whether it is taken.
+    for (;;) {
+      const file = takeLifeLock(path);
+      if (file !== null) return new StartMark(path, file);
+    }
   }
 
   async remove(): Promise<void> {
@@ -38,21 +41,10 @@ export async function liveStarts(directory: string): Promise<Set<string>> {
   for (const name of await names(join(directory, FOLDER))) {
     if (!name.endsWith(SUFFIX)) continue;
     const startId = name.slice(0, -SUFFIX.length);
-    if (await isLocked(markPath(directory, startId))) live.add(startId);
+    const path = markPath(directory, startId);
+    if (!await removeIfDead(path, async () => void await removeIfThere(path))) live.add(startId);
   }
   return live;
-}
-
-async function isLocked(path: string): Promise<boolean> {
-  try {
-    using file = await Deno.open(path, { write: true });
-    if (!file.tryLockSync(true)) return true;
-    await removeIfThere(path);
-    return false;
-  } catch (error) {
-    // Where locks can not be had nobody is known to be dead.
-    return !(error instanceof Deno.errors.NotFound);
-  }
 }
 
 async function names(directory: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 /** Starts Python templates in the sandbox: each sees its environment, the shim and its data roots. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LAUNCHER } from "./launcher.ts";
+import { LAUNCHER, launcherArgs } from "./launcher.ts";
 import { processEnvironment, type Sandbox, sandboxArgv } from "./sandbox.ts";
 import type { Launch } from "./templates.ts";
 
@@ -17,7 +17,7 @@ export function sandboxedLaunch(
   foldersOf: (interpreterPath: string) => readonly string[],
 ): Launch {
   return async (argv, place) => {
-    const [program, ...args] = await sandboxArgv(sandbox, argv, {
+    const [program, ...words] = await sandboxArgv(sandbox, argv, {
       readOnly: [...foldersOf(place.interpreterPath), SHIM_DIR, ...place.dataRoots],
       hidden: [stateDir],
       socketsDir: place.socketsDir,
@@ -25,7 +25,7 @@ export function sandboxedLaunch(
       environment: processEnvironment(place.scratchDir),
     });
     return new Deno.Command(program ?? LAUNCHER, {
-      args,
+      args: launcherArgs(words),
       cwd: place.scratchDir,
       stdin: "piped",
       stdout: "piped",

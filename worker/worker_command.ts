@@ -50,7 +50,7 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
   const memoryBytes = memoryShareBytes(await hostMemoryBytes(), config.slots);
   const cleanups: (() => Promise<void>)[] = [];
   try {
-    const folder = await RunFolder.open(config.runDir, clock.nowMs(), logger);
+    const folder = await RunFolder.open(config.runDir, logger);
     cleanups.push(() => folder.close());
     const loop = await build(config, sandbox, memoryBytes, around, cleanups);
     const off = io.onInterrupt(stopper(loop, config, logger));
