@@ -13,6 +13,8 @@ export interface RealWorkerOptions {
   /** Of its sentinel's socket; tells workers of one root apart. */
   readonly name?: string;
   readonly slots?: number;
+  /** Beside what every worker gets. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What starts it, in place of Deno itself: the words before its own. */
   readonly through?: readonly string[];
 }
@@ -44,7 +46,7 @@ export class RealWorker implements AsyncDisposable {
   readonly #read: Promise<void>;
 
   private constructor(readonly root: string, python: string, options: RealWorkerOptions) {
-    const { name = "a", slots = 2, through = [] } = options;
+    const { name = "a", slots = 2, through = [], environment = {} } = options;
     this.output = join(root, "out");
     this.file = join(root, "a.csv");
     const address = `ipc://${root}/${name}.sock`;
@@ -56,7 +58,12 @@ export class RealWorker implements AsyncDisposable {
       args: words,
       cwd: root,
       clearEnv: true,
-      env: { PATH: Deno.env.get("PATH") ?? "", HOME: root, CASPARIAN_PYTHON: python },
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: root,
+        CASPARIAN_PYTHON: python,
+        ...environment,
+      },
       stdin: "null",
       stdout: "null",
       stderr: "piped",

@@ -163,14 +163,16 @@ export class Environments {
     await uv.clearCache({ cwd: this.#dir, limitMs });
   }
 
-  /** Removes what builds of dead processes left; to be called when a worker starts. */
-  async sweep(): Promise<void> {
+  /**
+   * Removes what builds of dead processes left; to be called when a worker starts. What can't be removed
+   * is in nobody's way, and is tried again by the next start.
+   */
+  async sweep(onLog: OnLog = () => {}): Promise<void> {
     const building = join(this.#dir, ".building");
     for (const name of await namesIn(building)) {
-      await withFreeFileLock(
-        this.#lockPath(name.split(".")[0] ?? name),
-        () => Deno.remove(join(building, name), { recursive: true }),
-      );
+      const remove = () => Deno.remove(join(building, name), { recursive: true });
+      await withFreeFileLock(this.#lockPath(name.split(".")[0] ?? name), remove)
+        .catch((error) => onLog(`Could not remove what a dead build left: ${error.message}`));
     }
   }
 

@@ -91,7 +91,7 @@ async function runFiles(
   around: Surroundings,
   signal: AbortSignal,
 ): Promise<number> {
-  const { io, clock, logger, startId } = around;
+  const { io, logger, startId } = around;
   const stateDir = resolve(io.cwd, options.state);
   const environment = await prepare(plugin, stateDir, options, around, signal);
   const sandbox = await probeSandbox();

@@ -37,7 +37,7 @@ export interface Surroundings {
  * @throws {CliError} If the options are wrong, no sentinel is known or the sandbox is too weak.
  */
 export async function runWorker(options: unknown, around: Surroundings): Promise<number> {
-  const { io, clock, logger, startId } = around;
+  const { io, logger, startId } = around;
   const config = readWorkerConfig(options, {
     cwd: io.cwd,
     cores: navigator.hardwareConcurrency,
@@ -78,7 +78,7 @@ async function build(
   const { clock, logger, random, startId, environment } = around;
   const { folders, stateDir, slots } = config;
   const environments = new Environments({ stateDir, environment, nowMs: () => clock.nowMs() });
-  await environments.sweep();
+  await environments.sweep((line) => logger.log("warning", line));
   const preparations = new Preparations(environments, logger);
   const sinks = new SinkSet(
     folders,
