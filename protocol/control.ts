@@ -191,7 +191,7 @@ export const METHODS = {
   ),
   "outputs.promoted": method(
     z.strictObject({ outputs: z.array(z.object({ job_id: RowId, uri: z.string() })).max(10_000) }),
-    ok,
+    ok.extend({ retired: z.array(z.string()).optional() }),
     "write",
   ),
   "workers.list": method(none, z.object({ workers: z.array(record.Worker) }), "write"),

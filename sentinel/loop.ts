@@ -165,9 +165,10 @@ export class Loop {
     const named = outputs.filter((output) =>
       Number.isSafeInteger(output?.job_id) && typeof output?.uri === "string"
     );
-    return step({ type: "promoted", outputs: named, nowMs }, () => [
-      { type: "send", peer, name: "reply", jobId: 0, body: { id: body.id, result: { ok: true } } },
-    ]);
+    return step({ type: "promoted", outputs: named, nowMs }, ({ retired = [] }) => {
+      const result = { ok: true, ...(retired.length > 0 ? { retired } : {}) };
+      return [{ type: "send", peer, name: "reply", jobId: 0, body: { id: body.id, result } }];
+    });
   }
 
   /** Leases are judged only after the socket was drained: after a stall of ours, heartbeats wait in it. */

@@ -5,6 +5,7 @@
  * nothing, so a lost answer only means saying it again.
  */
 import type { MessageBody } from "../protocol/messages.ts";
+import { PAGE_ROWS_MAX } from "../protocol/records.ts";
 
 /** As the sentinel knows it: job and final address. */
 export interface Landed {
@@ -19,8 +20,10 @@ export interface Pending extends Landed {
 }
 
 export type Answer =
-  | { type: "pending"; outputs: readonly Pending[] }
-  | { type: "reported" }
+  /** `isAll` is false of a page that is full: there may be more. */
+  | { type: "pending"; outputs: readonly Pending[]; isAll: boolean }
+  /** `retired`: of those reported, what the catalog has replaced meanwhile. */
+  | { type: "reported"; retired: readonly string[] }
   | { type: "refused"; method: string; message: string };
 
 type Call = MessageBody<"call">;
@@ -88,11 +91,12 @@ export class CatalogCalls {
       return { type: "refused", method, message: error.message };
     }
     if (isAsk) {
-      const { outputs } = (result ?? {}) as { outputs?: Pending[] };
-      return { type: "pending", outputs: outputs ?? [] };
+      const { outputs = [] } = (result ?? {}) as { outputs?: Pending[] };
+      return { type: "pending", outputs, isAll: outputs.length < PAGE_ROWS_MAX };
     }
     this.#underWay = [];
-    return { type: "reported" };
+    const { retired = [] } = (result ?? {}) as { retired?: string[] };
+    return { type: "reported", retired };
   }
 
   /** The connection is gone and with it the answers: the report goes again. */

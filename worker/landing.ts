@@ -21,18 +21,35 @@ export class Landing {
     const { staged, jobId } = receipt;
     const landed = await Promise.all(staged.map((output) => this.#promote(jobId, output)));
     // What is replaced stays if its replacement could not be shown: old rows are better than none.
-    if (landed.flat().length === staged.length) await this.#retire(retired);
+    if (landed.flat().length === staged.length) await this.retire(retired);
     return landed.flat();
   }
 
-  /** Finishes what an earlier start of a worker here had no time for, then sweeps its leftovers. */
-  async recover(pending: readonly Pending[]): Promise<Landed[]> {
+  /** Removes outputs that others have replaced, those that are here. */
+  async retire(addresses: readonly string[]): Promise<void> {
+    const here = addresses.flatMap((address) => this.#pathOf(address) ?? []);
+    for (const address of addresses.filter((address) => this.#pathOf(address) === null)) {
+      this.logger.log(
+        "warning",
+        `Could not remove ${address}, which was replaced, as it is in no folder of this worker: it ` +
+          "stays visible. Start every worker with --map NAME=DIR for the folders that they share",
+      );
+    }
+    await this.#safely("remove what was replaced", () => this.sinks.retire(here));
+  }
+
+  /**
+   * Finishes what an earlier start of a worker here had no time for, then sweeps its leftovers.
+   * @param isAll Whether the catalog knows of no more: else nothing is swept, as it may be wanted.
+   */
+  async recover(pending: readonly Pending[], isAll: boolean): Promise<Landed[]> {
     const here = pending.flatMap(({ job_id, topic, ...output }) => {
       const [uri, staged] = [this.#pathOf(output.uri), this.#pathOf(output.staged)];
       return uri && staged ? [{ job_id, topic, uri, staged }] : [];
     });
     const landed = await Promise.all(here.map((output) => this.#recover(output)));
     const keeps = here.map(({ staged }) => staged);
+    if (!isAll) return landed.flat();
     await this.#safely("sweep what dead workers left", () => this.sinks.sweep(keeps));
     return landed.flat();
   }
@@ -44,18 +61,6 @@ export class Landing {
   async #promote(jobId: number, output: StagedOutput): Promise<Landed[]> {
     const done = await this.#safely(`promote ${output.uri}`, () => this.sinks.promote(output));
     return done ? [{ job_id: jobId, uri: outputAddress(output.uri, this.folders) }] : [];
-  }
-
-  async #retire(addresses: readonly string[]): Promise<void> {
-    const here = addresses.flatMap((address) => this.#pathOf(address) ?? []);
-    for (const address of addresses.filter((address) => this.#pathOf(address) === null)) {
-      this.logger.log(
-        "warning",
-        `Could not remove ${address}, which was replaced, as it is in no folder of this worker: it ` +
-          "stays visible. Start every worker with --map NAME=DIR for the folders that they share",
-      );
-    }
-    await this.#safely("remove what was replaced", () => this.sinks.retire(here));
   }
 
   #pathOf(address: string): string | null {

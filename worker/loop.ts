@@ -107,7 +107,9 @@ export class WorkerLoop {
       case "promote":
         return void this.#report(this.#parts.landing.promote(effect.receipt, effect.retired));
       case "recover":
-        return void this.#report(this.#parts.landing.recover(effect.pending));
+        return void this.#report(this.#parts.landing.recover(effect.pending, effect.isAll));
+      case "retire":
+        return void this.#parts.landing.retire(effect.uris);
       case "discard":
         return void this.#parts.landing.discard(effect.staged);
       case "prepare":

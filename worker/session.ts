@@ -343,8 +343,9 @@ export class Session {
     const answer = this.#catalog.answered(body);
     switch (answer?.type) {
       case "pending":
-        return this.#recover(answer.outputs);
-      case "reported":
+        return this.#recover(answer.outputs, answer.isAll);
+      case "reported": // what this worker slept over was replaced by others, and must not reappear
+        if (answer.retired.length > 0) this.#do({ type: "retire", uris: answer.retired });
         return this.#reportPromotions();
       case "refused": // the next landing or reconnect tries again: no loop of refusals
         return this.#log("warning", `The sentinel refused ${answer.method}: ${answer.message}`);
@@ -352,10 +353,10 @@ export class Session {
   }
 
   /** What the outbox holds gets an ACK of its own, which also tells what it replaces. */
-  #recover(outputs: readonly Pending[]): void {
+  #recover(outputs: readonly Pending[], isAll: boolean): void {
     const pending = outputs.filter(({ job_id }) => !this.#outbox.get(job_id));
     this.#promoting++;
-    this.#do({ type: "recover", pending });
+    this.#do({ type: "recover", pending, isAll });
   }
 
   #onEnvironment(body: MessageBody<"env_ready">): void {

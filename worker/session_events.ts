@@ -46,7 +46,9 @@ export type Effect =
   | { type: "kill"; job: Job; cause: CancelCause }
   | { type: "promote"; receipt: Receipt; retired: readonly string[] }
   | { type: "discard"; staged: readonly StagedOutput[] }
-  | { type: "recover"; pending: readonly Pending[] }
+  | { type: "retire"; uris: readonly string[] }
+  /** What the catalog holds unpromoted: all of it, or there may be more. */
+  | { type: "recover"; pending: readonly Pending[]; isAll: boolean }
   | { type: "prepare"; body: MessageBody<"prepare_env"> }
   | { type: "resolve"; body: MessageBody<"resolve"> }
   | { type: "try"; body: MessageBody<"try"> }

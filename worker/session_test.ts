@@ -267,6 +267,18 @@ Deno.test("what the catalog holds unpromoted is recovered, but not what waits fo
   assert.deepEqual(recover?.pending.map(({ job_id }) => job_id), [1]);
 });
 
+// Goal: a worker that slept between the ACK and the rename brings back what others have replaced.
+Deno.test("what the catalog has retired when it is reported is removed again", () => {
+  const play = new Play();
+  play.welcome();
+  play.succeed(play.dispatch(1, 1));
+  play.receive("ack", ack, 1);
+  play.on({ type: "promoted", landed: [{ job_id: 1, uri: "/out/1" }] });
+  const report = play.named("call").at(-1)!;
+  play.receive("reply", { id: report.body.id, result: { ok: true, retired: ["/out/1"] } });
+  assert.deepEqual(play.did.at(-1), { type: "retire", uris: ["/out/1"] });
+});
+
 // Goal: what a start that was just killed left staged is too young to be swept when the next one joins.
 Deno.test("leftovers are asked for once more when a minute has passed, and then no more", () => {
   const play = new Play();

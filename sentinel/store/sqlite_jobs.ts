@@ -72,7 +72,8 @@ const UNPROMOTED = `SELECT job_id, topic, uri, staged FROM outputs
 const UNPROMOTED_COUNT = `SELECT count(*) AS n FROM outputs
   WHERE promoted_at_ms IS NULL AND state = 'LIVE'`;
 const PROMOTED = `UPDATE outputs SET promoted_at_ms = :nowMs
-  WHERE job_id = :jobId AND uri = :uri AND promoted_at_ms IS NULL`;
+  WHERE job_id = :jobId AND uri = :uri AND promoted_at_ms IS NULL RETURNING state`;
+const OUTPUT_STATE = `SELECT state FROM outputs WHERE job_id = :jobId AND uri = :uri`;
 
 interface JobKey {
   plugin_id: number;
@@ -113,7 +114,8 @@ export function sqliteJobs(db: DatabaseSync) {
     logLine: statement(db, LOG_LINE),
     unpromoted: statement<UnpromotedRow>(db, UNPROMOTED),
     unpromotedCount: statement<{ n: number }>(db, UNPROMOTED_COUNT),
-    promoted: statement(db, PROMOTED),
+    promoted: statement<{ state: string }>(db, PROMOTED),
+    outputState: statement<{ state: string }>(db, OUTPUT_STATE),
   };
 
   function claim(change: EndOf<"claim">): Outcome {
@@ -256,8 +258,12 @@ export function sqliteJobs(db: DatabaseSync) {
       return { applied: true, retired: retired.map(({ uri }) => uri) };
     },
     promoted({ outputs, nowMs }: EndOf<"promoted">): Outcome {
-      for (const { job_id: jobId, uri } of outputs) sql.promoted.run({ jobId, uri, nowMs });
-      return { applied: true };
+      const retired = outputs.filter(({ job_id: jobId, uri }) => {
+        const output = sql.promoted.get({ jobId, uri, nowMs }) ??
+          sql.outputState.get({ jobId, uri }); // told before, and the answer was lost
+        return output?.state === "RETIRED";
+      });
+      return { applied: true, retired: retired.map(({ uri }) => uri) };
     },
     renew({ workerId, leaseUntilMs }: EndOf<"renew">): Outcome {
       return { applied: sql.renew.run({ workerId, leaseUntilMs }).changes > 0 };

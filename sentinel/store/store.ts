@@ -130,7 +130,10 @@ export interface KeyedOutput extends Output {
 /** What a change did: `applied` is false when its guard did not hold. */
 export interface Outcome {
   applied: boolean;
-  /** Of a completion: URIs that left the catalog in the same transaction. */
+  /**
+   * Of a completion: URIs that left the catalog in the same transaction. Of promotions: those that had
+   * left it before, as their worker slept between the ACK and the rename.
+   */
   retired?: string[];
   /** Of a completion whose topic's mode is `error`: why it was turned into a failure. */
   refused?: string;

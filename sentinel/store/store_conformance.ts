@@ -209,6 +209,24 @@ export function storeConformance(name: string, open: Open): void {
     assert.deepEqual(await world.live(), [], "the newer one yielded nothing, and owns the file");
   });
 
+  test("whoever promotes what was retired meanwhile is told, also when it asks again", async (world) => {
+    const pluginId = await world.publish("v1");
+    const first = (await world.queue(pluginId, "a", "A"))!;
+    await world.claim(first);
+    await world.complete(first, ["t"]);
+    const second = (await world.queue(pluginId, "a", "B"))!;
+    await world.claim(second);
+    await world.complete(second, ["t"]);
+    const outputs = [first, second].map(({ jobId, generation }) => (
+      { job_id: jobId, uri: `t:g${generation}` }
+    ));
+    for (let time = 0; time < 2; time++) {
+      const [told] = await world.store.commit([{ type: "promoted", outputs, nowMs: 9 }]);
+      assert.deepEqual(told?.retired, [`t:g${first.generation}`]);
+    }
+    assert.deepEqual(await world.live(), [], "all are promoted");
+  });
+
   test("a delayed retry is not ready until the store is woken at its time", async (world) => {
     const pluginId = await world.publish("v1");
     const job = (await world.queue(pluginId, "a", "A"))!;
