@@ -48,12 +48,17 @@ export class FakeSentinel {
       this.send("heartbeat", 0, { status: "ALIVE", features: ["receipt-ack"] });
     }
     if (message.name !== "call") return;
-    const outputs = message.body.method === "outputs.pending" ? this.pending : undefined;
-    this.send("reply", 0, { id: message.body.id, result: { ok: true, outputs } });
+    const { id, method } = message.body;
+    const outputs = method === "outputs.pending" ? this.pending : undefined;
+    const retired = method === "outputs.promoted" ? this.retired : undefined;
+    this.send("reply", 0, { id, result: { ok: true, outputs, retired } });
   }
 
   /** The answer to `outputs.pending`. */
   pending: { job_id: number; topic: string; uri: string; staged: string }[] = [];
+
+  /** What the answer to `outputs.promoted` calls replaced. */
+  retired: string[] | undefined;
 
   send<N extends MessageName>(name: N, jobId: number, body: MessageBody<N>): void {
     this.sendFrames(encode(name, jobId, body));
