@@ -158,7 +158,7 @@ export class JobRun {
     const end: unknown = this.#ended.signal.reason;
     if (end instanceof EarlyEnd) return end.failure(this.#began ? this.counts : undefined);
     const found = asJobFailure(error, this.counts);
-    if (found.kind !== "plugin" && found.kind !== "memory") return found;
+    if (!this.#began || (found.kind !== "plugin" && found.kind !== "memory")) return found;
     const { body } = this.job;
     try {
       await checkFile(body.file_path, seenBySentinel(body));
