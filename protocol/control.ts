@@ -184,7 +184,14 @@ export const METHODS = {
     none,
     z.object({
       outputs: z.array(
-        z.object({ job_id: RowId, topic: z.string(), uri: z.string(), staged: z.string() }),
+        z.object({
+          job_id: RowId,
+          topic: z.string(),
+          uri: z.string(),
+          staged: z.string(),
+          /** What it replaces, which must go once it is visible. */
+          retired: z.array(z.string()).optional(),
+        }),
       ),
     }),
     "write",

@@ -15,6 +15,8 @@ export interface RealWorkerOptions {
   readonly slots?: number;
   /** Beside what every worker gets. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Further options of its command line. */
+  readonly args?: readonly string[];
   /** What starts it, in place of Deno itself: the words before its own. */
   readonly through?: readonly string[];
 }
@@ -46,13 +48,13 @@ export class RealWorker implements AsyncDisposable {
   readonly #read: Promise<void>;
 
   private constructor(readonly root: string, python: string, options: RealWorkerOptions) {
-    const { name = "a", slots = 2, through = [], environment = {} } = options;
+    const { name = "a", slots = 2, through = [], environment = {}, args: more = [] } = options;
     this.output = join(root, "out");
     this.file = join(root, "a.csv");
     const address = `ipc://${root}/${name}.sock`;
     this.sentinel = new FakeSentinel(address);
     const args = ["--connect", address, "--state", join(root, "state"), "--output", this.output];
-    const launch = launchArguments("worker", [...args, "--slots", `${slots}`], root);
+    const launch = launchArguments("worker", [...args, "--slots", `${slots}`, ...more], root);
     const [program, ...words] = [...through, Deno.execPath(), ...launch];
     this.#process = new Deno.Command(program!, {
       args: words,

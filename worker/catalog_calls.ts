@@ -17,6 +17,8 @@ export interface Landed {
 export interface Pending extends Landed {
   readonly topic: string;
   readonly staged: string;
+  /** What it replaces. */
+  readonly retired?: readonly string[];
 }
 
 export type Answer =
@@ -55,6 +57,11 @@ export class CatalogCalls {
   ask(nowMs: number): Call {
     this.#askAgainAtMs = nowMs + ASK_AGAIN_MS;
     return this.#ask();
+  }
+
+  /** What could not be promoted now is asked for again, when the disk may be well. */
+  askLater(nowMs: number): void {
+    this.#askAgainAtMs = Math.min(this.#askAgainAtMs, nowMs + ASK_AGAIN_MS);
   }
 
   /** When `askAgain` has something to ask. */

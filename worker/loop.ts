@@ -8,7 +8,7 @@ import { type JobParts, JobRun } from "./job_runner.ts";
 import type { Job } from "./job_slots.ts";
 import { LargeFrames } from "./large_frames.ts";
 import { LogCapture } from "./log_capture.ts";
-import type { Landing } from "./landing.ts";
+import type { Landing, LandingReport } from "./landing.ts";
 import type { Preparations } from "./preparations.ts";
 import type { Session } from "./session.ts";
 import type { Effect, Progress, SessionEvent } from "./session_events.ts";
@@ -142,8 +142,8 @@ export class WorkerLoop {
     this.#handle({ type: "ended", job, receipt });
   }
 
-  async #report(landing: ReturnType<Landing["promote"]>): Promise<void> {
-    this.#handle({ type: "promoted", landed: await landing });
+  async #report(landing: Promise<LandingReport>): Promise<void> {
+    this.#handle({ type: "promoted", ...await landing });
   }
 
   async #prepare(body: MessageBody<"prepare_env">): Promise<void> {

@@ -112,6 +112,7 @@ export class Session {
       case "promoted":
         this.#promoting--;
         if (this.#link.ours) this.#catalog.add(event.landed);
+        if (event.again) this.#catalog.askLater(this.#nowMs);
         return this.#reportPromotions();
       case "environment":
         return this.#onEnvironment(event.body);

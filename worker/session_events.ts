@@ -30,8 +30,8 @@ export type SessionEvent =
   /** The job's Python part is over. */
   | { type: "ran"; job: Job }
   | { type: "ended"; job: Job; receipt: Receipt }
-  /** Ends every "promote" and "recover", also with nothing landed. */
-  | { type: "promoted"; landed: Landed[] }
+  /** Ends every "promote" and "recover", also with nothing landed; `again`: the disk refused some. */
+  | { type: "promoted"; landed: Landed[]; again?: boolean }
   | { type: "environment"; body: MessageBody<"env_ready"> }
   | { type: "resolved"; body: MessageBody<"resolved"> }
   | { type: "tried"; body: MessageBody<"tried"> }

@@ -67,8 +67,13 @@ const RENEW = `UPDATE processing_jobs SET lease_until_ms = :leaseUntilMs
   WHERE worker_id = :workerId AND state = 'RUNNING'`;
 const LOG_LINE = `INSERT INTO job_logs (job_id, attempt, ts_ms, level, text)
   VALUES (:jobId, :attempt, :tsMs, :level, :text)`;
-const UNPROMOTED = `SELECT job_id, topic, uri, staged FROM outputs
+const UNPROMOTED = `SELECT job_id, topic, uri, staged, file_id, plugin_name, generation,
+    created_at_ms FROM outputs
   WHERE promoted_at_ms IS NULL AND state = 'LIVE' ORDER BY id LIMIT :limit`;
+// Whoever should have promoted it should have removed these as well.
+const RETIRED_WITH = `SELECT uri FROM outputs
+  WHERE file_id = :fileId AND plugin_name = :pluginName AND state = 'RETIRED'
+    AND generation < :generation AND retired_at_ms >= :createdAtMs LIMIT 100`;
 const UNPROMOTED_COUNT = `SELECT count(*) AS n FROM outputs
   WHERE promoted_at_ms IS NULL AND state = 'LIVE'`;
 const PROMOTED = `UPDATE outputs SET promoted_at_ms = :nowMs
@@ -87,6 +92,10 @@ interface UnpromotedRow {
   topic: string;
   uri: string;
   staged: string;
+  file_id: number;
+  plugin_name: string;
+  generation: number;
+  created_at_ms: number;
 }
 type EndOf<T extends Change["type"]> = Extract<Change, { type: T }>;
 
@@ -113,6 +122,7 @@ export function sqliteJobs(db: DatabaseSync) {
     renew: statement(db, RENEW),
     logLine: statement(db, LOG_LINE),
     unpromoted: statement<UnpromotedRow>(db, UNPROMOTED),
+    retiredWith: statement<{ uri: string }>(db, RETIRED_WITH),
     unpromotedCount: statement<{ n: number }>(db, UNPROMOTED_COUNT),
     promoted: statement<{ state: string }>(db, PROMOTED),
     outputState: statement<{ state: string }>(db, OUTPUT_STATE),
@@ -275,7 +285,12 @@ export function sqliteJobs(db: DatabaseSync) {
       return { applied: true };
     },
     unpromoted(limit: number) {
-      return sql.unpromoted.all({ limit });
+      return sql.unpromoted.all({ limit }).map(({ job_id, topic, uri, staged, ...of }) => {
+        const { file_id: fileId, plugin_name: pluginName, generation } = of;
+        const key = { fileId, pluginName, generation, createdAtMs: of.created_at_ms };
+        const retired = sql.retiredWith.all(key).map((row) => row.uri);
+        return { job_id, topic, uri, staged, retired };
+      });
     },
     unpromotedCount(): number {
       return sql.unpromotedCount.get()!.n;

@@ -332,10 +332,12 @@ export interface Store {
   topicConfigs(): Promise<{ topic: string; uri: string; mode: SinkMode }[]>;
   setTopic(topic: string, uri: string, mode: SinkMode): Promise<void>;
 
-  /** LIVE outputs that no worker has reported as promoted. */
+  /** LIVE outputs that no worker has reported as promoted, each with those it replaces. */
   unpromoted(
     limit: number,
-  ): Promise<{ job_id: number; topic: string; uri: string; staged: string }[]>;
+  ): Promise<
+    { job_id: number; topic: string; uri: string; staged: string; retired?: string[] }[]
+  >;
   unpromotedCount(): Promise<number>;
   /** Jobs by plugin and state, and what is live in each topic; the cost does not grow with either. */
   counts(): Promise<{ jobs: JobCount[]; topics: TopicCount[] }>;

@@ -65,7 +65,7 @@ export class StoreWorld {
     job: ReadyJob,
     topics: string[],
     mode: SinkMode = "replace",
-    over: { attempt?: number; workerId?: string } = {},
+    over: { attempt?: number; workerId?: string; nowMs?: number } = {},
   ) {
     const { jobId, generation } = job;
     const outputs = topics.map((topic) => (
@@ -207,6 +207,20 @@ export function storeConformance(name: string, open: Open): void {
     const late = await world.complete(older, ["t"]);
     assert.deepEqual([late.applied, late.retired], [true, [`t:g${older.generation}`]]);
     assert.deepEqual(await world.live(), [], "the newer one yielded nothing, and owns the file");
+  });
+
+  test("an output that waits to be promoted tells what it replaces, and not what went before", async (world) => {
+    const pluginId = await world.publish("v1");
+    const jobs = [];
+    for (const content of ["A", "B", "C"]) {
+      const job = (await world.queue(pluginId, "a", content))!;
+      await world.claim(job);
+      await world.complete(job, ["t"], "replace", { nowMs: 10 + jobs.length });
+      jobs.push(job);
+    }
+    const [pending, ...others] = await world.store.unpromoted(10);
+    assert.deepEqual([pending?.uri, others], [`t:g${jobs[2]!.generation}`, []]);
+    assert.deepEqual(pending?.retired, [`t:g${jobs[1]!.generation}`]);
   });
 
   test("whoever promotes what was retired meanwhile is told, also when it asks again", async (world) => {
