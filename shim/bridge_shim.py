@@ -3,7 +3,7 @@
 Plain:     BRIDGE_SOCKET, BRIDGE_FILE_PATH, BRIDGE_JOB_ID, BRIDGE_FILE_VERSION_ID and either
            BRIDGE_PLUGIN_CODE (base64) or BRIDGE_PLUGIN_FILE in the environment: runs that one job.
            Exit code 0 if it sent its end frame, else 1.
-Template:  `python bridge_shim.py --template`, see bridge_template.py.
+Template:  `python bridge_shim.py --template [--groups=DESCRIPTOR]`, see bridge_template.py.
 
 Standard library and pyarrow only: it runs in the environment of whatever plugin there is.
 """
@@ -22,15 +22,24 @@ from bridge_frames import error_frame
 PLAIN_NAME = "plugin"
 
 
-def run_template():
-    os.closerange(3, 256)
+def run_template(groups: "int | None"):
+    _close_all_but(groups)
     import bridge_warming
+    from bridge_groups import MemoryGroups
     from bridge_template import Template
 
     _hide_own_folder()
-    template = Template(_STARTED_S)
+    template = Template(_STARTED_S, None if groups is None else MemoryGroups(groups))
     bridge_warming.warm()
     template.run()
+
+
+def _close_all_but(kept: "int | None"):
+    for descriptor in range(3, 256):
+        if descriptor != kept:
+            os.closerange(descriptor, descriptor + 1)
+    if kept is not None:
+        os.set_inheritable(kept, False)
 
 
 def run_plain() -> int:
@@ -70,6 +79,6 @@ def _hide_own_folder():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--template"]:
-        sys.exit(run_template())
+    if sys.argv[1:2] == ["--template"]:
+        sys.exit(run_template(*[int(word.removeprefix("--groups=")) for word in sys.argv[2:]] or [None]))
     sys.exit(run_plain())

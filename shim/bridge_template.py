@@ -15,7 +15,8 @@ gone: it kills all its children and exits. Children die with it in turn (PR_SET_
     when a child is gone           → {"event":"exited","child":"c1","code":0|null,"signal":9|null,
                                       "rss_peak_kib":N,"output":"what it wrote last",
                                       "rows":N,"batches":N of its last job,
-                                      "over_memory_kib":N}   only if the limit ended it: what it held
+                                      "over_memory_kib":N}   only if the limit ended it: what it held;
+                                      the limit itself where the kernel held it to that
 """
 
 import gc
@@ -29,6 +30,8 @@ import time
 from dataclasses import dataclass
 
 from bridge_child import OutputPipes, run_child
+from bridge_frames import utf8
+from bridge_groups import MemoryGroups
 from bridge_memory import MemoryWatch
 from bridge_namespaces import PidNamespaces
 from bridge_processes import adopt_orphans, children_of, end_process, end_tree, sees_itself
@@ -49,12 +52,14 @@ class Child:
     pipes: OutputPipes
     reached: mmap.mmap
     cancelled: bool = False
+    limit_kib: "int | None" = None
     over_memory_kib: "int | None" = None
 
 
 class Template:
-    def __init__(self, started_s: float):
+    def __init__(self, started_s: float, groups: "MemoryGroups | None" = None):
         self._started_s = started_s
+        self._groups = groups
         self._commands = os.dup(0)
         self._answers = os.dup(1)
         os.dup2(2, 1)  # what an import prints must not end up among the answers
@@ -155,7 +160,21 @@ class Template:
             run_child(name, socket_path, directory, pipes, Reached(reached))
         pipes.close_writers()
         self._children[pid] = Child(name, pid, nested, pipes, reached)
+        self._enter_group(name, pid)
         self._answer(event="forked", child=name, pid=pid, nested=nested)
+
+    def _enter_group(self, name: str, pid: int):
+        if self._groups is None:
+            return
+        try:
+            self._groups.enter(name, pid)
+        except OSError as error:
+            self._do_without_groups(error)
+
+    def _do_without_groups(self, error: OSError):
+        """A host may take its groups back at any time: the watch is left."""
+        os.write(2, utf8(f"Memory is sampled from now on, as the control groups are gone: {error}\n"))
+        self._groups = None
 
     def _let_go(self):
         """In the child: nothing of the template's may stay open."""
@@ -163,13 +182,26 @@ class Template:
         for descriptor in (self._commands, self._answers, self._wake_reader, self._wake_writer):
             os.close(descriptor)
         self._namespaces.close()
+        if self._groups is not None:
+            self._groups.close()
         for sibling in self._children.values():
             sibling.pipes.close_readers()
             sibling.reached.close()
 
     def _limit(self, command: dict):
-        for child in self._named(command["child"]) if self._sees_processes else []:
-            self._memory.limit(child.pid, int(command["memory_kib"]))
+        for child in self._named(command["child"]):
+            child.limit_kib = int(command["memory_kib"])
+            if not self._is_limited_by_group(child) and self._sees_processes:
+                self._memory.limit(child.pid, child.limit_kib)
+
+    def _is_limited_by_group(self, child: Child) -> bool:
+        if self._groups is None:
+            return False
+        try:
+            self._groups.limit(child.name, child.limit_kib)
+        except OSError as error:
+            self._do_without_groups(error)
+        return self._groups is not None
 
     def _end_excesses(self):
         for pid, held_kib in self._memory.excesses():
@@ -197,6 +229,8 @@ class Template:
                 self._memory.forget(pid)
                 self._report_exit(child, status, usage.ru_maxrss)
         self._end_orphans()
+        if self._groups is not None:
+            self._groups.remove_left()
 
     def _end_orphans(self):
         """What a child without a namespace of its own had started, however it detached, is ours now."""
@@ -210,6 +244,10 @@ class Template:
     def _report_exit(self, child: Child, status: int, rss_peak_kib: int):
         if not child.nested:
             _kill_group(child.pid)
+        if self._groups is not None:
+            if child.limit_kib is not None and self._groups.killed_at_limit(child.name):
+                child.over_memory_kib = child.limit_kib
+            self._groups.leave(child.name)
         output = child.pipes.rest(OUTPUT_TAIL_BYTES)
         child.pipes.close_readers()
         self._answer(
@@ -229,10 +267,14 @@ class Template:
             _kill_tree(child)
         for pid in list(self._children):
             os.waitpid(pid, 0)
+        for child in self._children.values() if self._groups is not None else []:
+            self._groups.leave(child.name)
         self._children.clear()
         while self._orphans():
             self._end_orphans()
             os.waitpid(-1, 0)
+        if self._groups is not None:
+            self._groups.remove_left()
 
     def _answer(self, **fields):
         line = json.dumps(fields).encode() + b"\n"

@@ -128,13 +128,23 @@ class StandInWorker:
 class SteeredTemplate:
     """A running template and the answers that it gave and nobody asked for yet."""
 
-    def __init__(self, worker: StandInWorker):
+    def __init__(self, worker: StandInWorker, groups: "str | None" = None):
+        """`groups`: a folder of control groups to hand over."""
         self._worker = worker
         self._answers = []
         self._names = 0
         self._line = b""
         command = [sys.executable, SHIM, "--template"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        passed = [] if groups is None else [os.open(groups, os.O_RDONLY)]
+        self.process = subprocess.Popen(
+            command + [f"--groups={descriptor}" for descriptor in passed],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=passed,
+        )
+        for descriptor in passed:
+            os.close(descriptor)
         self.ready = self.answer("ready")
 
     def close(self):

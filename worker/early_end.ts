@@ -55,9 +55,13 @@ export function timedOut(limitMs: number): EarlyEnd {
 
 export function overMemory(heldBytes: number, limitBytes: number, reached: Reached): JobFailure {
   const [held, limit] = differingBytes(heldBytes, limitBytes);
+  // A control group holds no more than its limit: it is killed for wanting more.
+  const what = heldBytes > limitBytes
+    ? `${held} over the ${limit} limit`
+    : `it wanted more than its limit of ${bytesText(limitBytes)}`;
   return new JobFailure(
     "memory",
-    `killed: ${held} over the ${limit} limit in batch ${numberText(reached.yielded + 1)}: ` +
+    `killed: ${what} in batch ${numberText(reached.yielded + 1)}: ` +
       `raise memory_mb in its MANIFEST, or yield smaller tables`,
     true,
   );

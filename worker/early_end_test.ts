@@ -8,6 +8,7 @@ Deno.test("a job that was ended says by what, and how far it had come", () => {
   const said = [
     timedOut(30_000).failure(reached),
     overMemory(2.1 * GIB, 2 * GIB, { yielded: 16, rows: 0 }),
+    overMemory(2 * GIB, 2 * GIB, reached),
     cancelled("aborted").failure(reached),
     cancelled("superseded").failure({ yielded: 0, rows: 0 }),
     cancelled("drained").failure(undefined),
@@ -22,6 +23,12 @@ Deno.test("a job that was ended says by what, and how far it had come", () => {
     [
       "memory",
       "killed: 2.1 GiB over the 2 GiB limit in batch 17: " +
+      "raise memory_mb in its MANIFEST, or yield smaller tables",
+      true,
+    ],
+    [
+      "memory",
+      "killed: it wanted more than its limit of 2 GiB in batch 3: " +
       "raise memory_mb in its MANIFEST, or yield smaller tables",
       true,
     ],

@@ -15,10 +15,13 @@
 #         cd PATH                 where CMD starts
 #       worker/sandbox.ts gives real paths, and parents before what lies below them.
 #   launch.sh find NAME           prints where NAME is on the PATH
+#   launch.sh groups              prints a folder in which control groups may be made, or says why there
+#                                 is none; the worker has a group of its own in it from then on
 #   launch.sh memory              prints how many bytes of memory the host has, or our control group
 #   launch.sh end GROUP           kills a process group (a worker may not send signals by number)
 #
-# In front of any of these may stand `for PID`: the worker's own, for what follows.
+# In front of any of these may stand `for PID`: the worker's own, for what follows; and behind that
+# `in DIR`: what follows finds that folder open as its descriptor 3.
 #
 # What runs here dies with the worker, however the worker dies: this process gets SIGKILL with its
 # parent, and a PID namespace ends with its first process. A worker that was dead before that was
@@ -73,7 +76,9 @@ sandbox_bwrap() {
     paths=$((paths + 1))
   done
   command_words=$(($# - paths - 1))
-  set -- "$@" --unshare-all --die-with-parent --cap-add CAP_SYS_ADMIN --hostname sandbox
+  # Not the namespace of control groups: out of it no child could be put into a group of its own.
+  set -- "$@" --unshare-user --unshare-ipc --unshare-pid --unshare-net --unshare-uts
+  set -- "$@" --die-with-parent --cap-add CAP_SYS_ADMIN --hostname sandbox
   for dir in $SYSTEM_DIRS; do
     if [ -L "/$dir" ]; then set -- "$@" --symlink "$(readlink "/$dir")" "/$dir"
     elif [ -d "/$dir" ]; then set -- "$@" --ro-bind "/$dir" "/$dir"; fi
@@ -213,11 +218,64 @@ lower_by() { # TREE GROUP FILE
   done
 }
 
+# ---- control groups ---------------------------------------------------------------------------
+
+# A group that has groups of its own with a limit may hold no process itself: ours go into this one.
+OWN=casparian
+
+prepare_groups() { # [GROUPS [ROOT]]: what a test has in place of the kernel's own
+  root=${2:-/sys/fs/cgroup}
+  if [ $# -lt 2 ] && [ -d "$root/unified" ]; then root=$root/unified; fi
+  group=none
+  while IFS=: read -r _ controllers path; do
+    if [ -z "$controllers" ]; then group=$path; fi
+  done <"${1:-/proc/self/cgroup}"
+  group=${group%"/$OWN"} # a worker that is started again begins where the one before was put
+  dir=$root${group%/}
+  if ! [ -r "$dir/cgroup.controllers" ]; then refuse "the kernel gives none of version 2 in $root"; fi
+  read -r controllers <"$dir/cgroup.controllers" || controllers=
+  case " $controllers " in
+    *" memory "*) ;;
+    *) refuse "$dir must have the controller memory: it has '$controllers'" ;;
+  esac
+  if ! is_delegated "$dir" "$group"; then
+    refuse "$dir must be delegated to this user: run the worker as a unit with Delegate=yes"
+  fi
+  mkdir -p "$dir/$OWN" || refuse "no group can be made in $dir"
+  while read -r pid; do
+    echo "$pid" >"$dir/$OWN/cgroup.procs" || true # it ended meanwhile
+  done <"$dir/cgroup.procs"
+  echo +memory >"$dir/cgroup.subtree_control" || refuse "$dir holds processes that are not ours"
+  for left in "$dir/$OWN"-*; do rmdir "$left" || true; done # what is in use can not be removed
+  echo "$dir"
+} 2>/dev/null
+
+# What belongs to somebody else must be left alone even where we may write to it. Service managers mark
+# what they delegate; a group that its user may write to and not the one above it was given to that user;
+# and the topmost group of a container is the container's, which the kernel's own is not: it has no type.
+is_delegated() { # DIR GROUP
+  if ! [ -w "$1/cgroup.procs" ] || ! [ -w "$1/cgroup.subtree_control" ]; then return 1; fi
+  if [ "${2%/}" = "" ]; then [ -e "$1/cgroup.type" ]; return; fi
+  for mark in user.delegate trusted.delegate; do
+    if [ "$(getfattr --only-values -n "$mark" "$1" 2>/dev/null)" = 1 ]; then return 0; fi
+  done
+  [ "$(id -u)" != 0 ] && ! [ -w "$1/../cgroup.procs" ]
+}
+
+refuse() {
+  echo "$*" >&9
+  exit 1
+}
+
 # ---- commands ---------------------------------------------------------------------------------
 
 parent=$PPID
 if [ "${1:-}" = for ]; then
   parent=$2
+  shift 2
+fi
+if [ "${1:-}" = in ]; then
+  exec 3<"$2"
   shift 2
 fi
 mode=${1:-}
@@ -236,8 +294,9 @@ case $mode in
     esac
     ;;
   inside) inside "$@" ;;
+  groups) prepare_groups "$@" 9>&2 ;;
   memory) print_memory "$@" ;;
   find) command -v -- "$1" ;;
   end) kill -s KILL -- "-$1" ;; # dash takes `--` with this spelling only
-  *) fail "Cannot launch as the command must be run, task, sandbox, find, memory or end: got '$mode'" ;;
+  *) fail "Cannot launch as the command must be run, task, sandbox, find, groups, memory or end: got '$mode'" ;;
 esac

@@ -48,9 +48,16 @@ export async function runToEnd(
   return await launchToEnd(["task", ...environmentWords(options.environment), ...argv], options);
 }
 
-/** The launcher's arguments for one of its commands: what it starts dies with this worker. */
-export function launcherArgs(words: readonly string[]): string[] {
-  return ["for", `${Deno.pid}`, ...words];
+/** Where a program finds the folder that it is started `in`. */
+export const FOLDER_DESCRIPTOR = 3;
+
+/**
+ * The launcher's arguments for one of its commands: what it starts dies with this worker.
+ * @param folder To be open for it, see FOLDER_DESCRIPTOR.
+ */
+export function launcherArgs(words: readonly string[], folder?: string): string[] {
+  const place = folder === undefined ? [] : ["in", folder];
+  return ["for", `${Deno.pid}`, ...place, ...words];
 }
 
 /** The same for any of the launcher's own commands. */

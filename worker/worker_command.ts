@@ -9,6 +9,7 @@ import { Environments } from "./environments.ts";
 import { hostMemoryBytes, memoryShareBytes } from "./host_memory.ts";
 import { Landing } from "./landing.ts";
 import { WorkerLoop } from "./loop.ts";
+import { prepareGroups } from "./memory_groups.ts";
 import { Preparations } from "./preparations.ts";
 import { bytesText } from "./quantities.ts";
 import { RunFolder } from "./run_folder.ts";
@@ -48,11 +49,24 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
   const sandbox = await probeSandbox();
   checkGrade(sandbox, config);
   const memoryBytes = memoryShareBytes(await hostMemoryBytes(), config.slots);
+  const groups = await prepareGroups();
+  logger.log(
+    "info",
+    groups.missing === undefined
+      ? `Memory limits are held by the kernel, in control groups below ${groups.directory}`
+      : `Memory is sampled every 50 ms, as there are no control groups: ${groups.missing}`,
+  );
   const cleanups: (() => Promise<void>)[] = [];
   try {
     const folder = await RunFolder.open(config.runDir, logger);
     cleanups.push(() => folder.close());
-    const loop = await build(config, sandbox, memoryBytes, around, cleanups);
+    const loop = await build(
+      config,
+      sandbox,
+      { memoryBytes, groupsDir: groups.directory },
+      around,
+      cleanups,
+    );
     const off = io.onInterrupt(stopper(loop, config, logger));
     cleanups.push(() => Promise.resolve(off()));
     if (config.exitWithStdin) void stdinEnds().then(() => loop.drain(0));
@@ -71,7 +85,7 @@ export async function runWorker(options: unknown, around: Surroundings): Promise
 async function build(
   config: WorkerConfig,
   sandbox: Sandbox,
-  memoryBytes: number,
+  { memoryBytes, groupsDir }: { memoryBytes: number; groupsDir: string | undefined },
   around: Surroundings,
   cleanups: (() => Promise<void>)[],
 ): Promise<WorkerLoop> {
@@ -88,7 +102,7 @@ async function build(
   cleanups.push(() => sinks.stop());
   sinks.start();
   const plugins = new Templates({
-    launch: sandboxedLaunch(sandbox, stateDir, (path) => preparations.foldersOf(path)),
+    launch: sandboxedLaunch(sandbox, stateDir, (path) => preparations.foldersOf(path), groupsDir),
     folder: config.runDir,
   });
   cleanups.push(() => plugins.stop());
