@@ -8,7 +8,7 @@ is looked at each time, and PSS only where RSS says that the limit may have been
     PSS <= RSS                              below the limit by RSS is below it by PSS
     PSS now <= PSS then + RSS growth since  what was measured once holds until it has grown enough
 
-The second holds as long as shared pages stay shared, so it is trusted for a second, and for a process alone,
+The second holds as long as shared pages stay shared, so it is trusted for two seconds, and for a process alone,
 which shares with its template at most what that holds.
 """
 
@@ -21,7 +21,7 @@ from bridge_processes import read_whole, tree_of
 INTERVAL_S = 0.05
 # Near the limit PSS is asked for again and again: at most this part of the time goes into it.
 PSS_SHARE_MAX = 0.2
-PSS_AGE_MAX_S = 1.0
+PSS_AGE_MAX_S = 2.0
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 

@@ -34,6 +34,8 @@ SYSTEM_DIRS="usr bin sbin lib lib32 lib64 libx32 nix/store gnu/store"
 SYSTEM_FILES="alternatives fonts group ld.so.cache ld.so.conf ld.so.conf.d localtime mime.types
   nsswitch.conf passwd timezone"
 DEVICES="null zero full random urandom"
+# Of the host's memory, for each folder that lies in it: nobody else counts what a plugin writes there.
+MEMORY_FOLDER_PERCENT=5
 
 fail() {
   echo "launch.sh: $*" >&2
@@ -84,7 +86,13 @@ sandbox_bwrap() {
     elif [ -d "/$dir" ]; then set -- "$@" --ro-bind "/$dir" "/$dir"; fi
   done
   for file in $SYSTEM_FILES; do set -- "$@" --ro-bind-try "/etc/$file" "/etc/$file"; done
-  set -- "$@" --proc /proc --dev /dev --tmpfs /tmp
+  set -- "$@" --proc /proc --dev /dev
+  for dir in /tmp /dev/shm; do
+    if bwrap --help 2>&1 | grep -q -e --size; then # since 0.7
+      set -- "$@" --size $(($(print_memory) / 100 * MEMORY_FOLDER_PERCENT))
+    fi
+    set -- "$@" --tmpfs "$dir"
+  done
   while [ "$1" != -- ]; do
     case $1 in
       ro) set -- "$@" --ro-bind "$2" "$2" ;;
@@ -161,8 +169,9 @@ show_system() {
   mount -t proc -o nosuid,nodev,noexec proc "$ROOT/proc"
   for device in $DEVICES; do show rw "/dev/$device"; done
   ln -s /proc/self/fd "$ROOT/dev/fd"
-  mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$ROOT/dev/shm"
-  mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$ROOT/tmp"
+  for dir in /dev/shm /tmp; do
+    mount -t tmpfs -o "nosuid,nodev,mode=1777,size=$MEMORY_FOLDER_PERCENT%" tmpfs "$ROOT$dir"
+  done
 }
 
 # The first process of the new namespaces: lays out its files, lets go of the host's, becomes CMD.

@@ -136,6 +136,22 @@ print(os.getcwd() == os.environ["HOME"], writes("b"), writes("/tmp/b"))`;
     }),
 });
 
+// Goal: what lies in such a folder takes memory that no process of the plugin holds.
+Deno.test({
+  name: "folders in memory hold a twentieth of it at most",
+  ignore,
+  fn: () =>
+    withBox(async (box) => {
+      const source = `import os
+for folder in ("/tmp", "/dev/shm"):
+    disk = os.statvfs(folder)
+    print(disk.f_blocks * disk.f_frsize)`;
+      for (const line of (await evaluate(box, source)).split("\n")) {
+        assert.ok(Number(line) > 0 && Number(line) < 0.051 * Deno.systemMemoryInfo().total, line);
+      }
+    }),
+});
+
 Deno.test({
   name: "a hidden folder in a data root is empty, and the home folder is not there",
   ignore,
