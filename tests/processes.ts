@@ -6,7 +6,7 @@ export function processesOf(mark: string): number[] {
     .filter((pid) => pid > 0 && isAlive(pid) && belongs(pid, mark));
 }
 
-export function isAlive(pid: number): boolean {
+export function isAlive(pid: number | string): boolean {
   const stat = read(pid, "stat");
   return stat !== "" && stat.slice(stat.lastIndexOf(")")).split(" ")[1] !== "Z";
 }
@@ -47,7 +47,7 @@ function folderOf(pid: number): string {
   }
 }
 
-function read(pid: number, name: string): string {
+function read(pid: number | string, name: string): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/${name}`);
   } catch {

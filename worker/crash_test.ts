@@ -134,7 +134,7 @@ async function withBuilder(
 }
 
 Deno.test("a worker killed in mid-build leaves no process, and no half of an environment", async (t) => {
-  // The last one starts processes of its own, which nobody but their namespace ties to anything.
+  // The last one starts processes of its own, which no signal to the first of them reaches.
   for (const step of ["venv", "install", "compileall"]) {
     await t.step(step, async () => {
       await withBuilder(async (worker, lock) => {

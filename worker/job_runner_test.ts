@@ -352,15 +352,20 @@ Deno.test("a plugin that runs too long is ended, and the receipt says where it w
 
 Deno.test("the time limit begins with the plugin, not with the start of Python", async () => {
   const started = Promise.withResolvers<void>();
+  let endedBefore = Infinity;
+  let plugins: { ended: string[] } | undefined;
   const script: Script = async function* (_job, died) {
     // Longer than the limit; a timer set before this one would have fired.
     await new Promise((done) => setTimeout(done, 60));
+    endedBefore = plugins!.ended.length;
     started.resolve();
     yield batch();
     await died;
   };
   await withStage({ script, started: started.promise, body: { timeout_ms: 30 } }, async (stage) => {
+    plugins = stage.plugins;
     const body = await stage.conclude();
+    assert.equal(endedBefore, 0);
     assert.equal(body.error_kind, "timeout");
     assert.deepEqual(stage.sinks.events, ["write a", "abort a"]);
   });

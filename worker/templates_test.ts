@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { BridgeFrame } from "../protocol/bridge.ts";
+import { isAlive } from "../tests/processes.ts";
 import { testPython } from "../tests/python.ts";
 import {
   type Launch,
@@ -99,22 +100,8 @@ async function atFirstLine(frames: AsyncIterable<BridgeFrame>) {
 }
 
 /** Reads on to whatever ends the job. */
-async function atEnd(iterator: AsyncIterator<BridgeFrame>): Promise<BridgeFrame[]> {
-  const frames: BridgeFrame[] = [];
-  for (;;) {
-    const { value, done } = await iterator.next();
-    if (done) return frames;
-    frames.push(value);
-  }
-}
-
-function isAlive(pid: string | number): boolean {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return stat.slice(stat.lastIndexOf(")")).split(" ")[1] !== "Z";
-  } catch {
-    return false;
-  }
+function atEnd(iterator: AsyncIterator<BridgeFrame>): Promise<BridgeFrame[]> {
+  return Array.fromAsync({ [Symbol.asyncIterator]: () => iterator });
 }
 
 /** Tests that need processes which only the kernel reports on; it does so within this or never. */
@@ -269,7 +256,6 @@ Deno.test("cancel() lets the plugin clean up", () =>
 
 Deno.test("a cancelled plugin that does not end in time is killed", () =>
   withBench({ cancelGraceMs: 100 }, async (bench) => {
-    // Also where it prints a cancel may reach it.
     const stubborn =
       `while True:\n    try:\n        ${PID}\n        while True: pass\n    except: pass`;
     const run = bench.templates.run(jobOf(stubborn));
