@@ -27,8 +27,7 @@ import { type Job, JobSlots } from "./job_slots.ts";
 import { Link } from "./link.ts";
 import { LogFlow } from "./log_flow.ts";
 import { Outbox, type Receipt } from "./receipts.ts";
-import type { Effect, Malformed, SessionEvent } from "./session_events.ts";
-import { unexpected } from "./session_events.ts";
+import { type Effect, type Malformed, type SessionEvent, unexpected } from "./session_events.ts";
 
 const ERR_GAP_MS = 1000;
 /** What a restarted sentinel, which knows nobody, answers to whatever we send. */

@@ -1,92 +1,8 @@
 import assert from "node:assert/strict";
-import type { Message, MessageBody, MessageName } from "../protocol/messages.ts";
+import { Play } from "../tests/session_play.ts";
 import { failure, JobFailure, success } from "./conclusions.ts";
-import type { Job } from "./job_slots.ts";
 import { HEARTBEAT_MS } from "./link.ts";
 import { RESEND_MS } from "./receipts.ts";
-import { Session } from "./session.ts";
-import type { Effect, SessionEvent } from "./session_events.ts";
-import type { StagedOutput } from "./sinks/sink.ts";
-
-/** A session with a clock of its own; `sent` shows what it said, `did` what else it asked for. */
-class Play {
-  nowMs = 1_000_000;
-  readonly session: Session;
-  sent: Extract<Effect, { type: "send" }>[] = [];
-  did: Effect[] = [];
-
-  constructor(slots = 2) {
-    this.session = new Session({
-      identity: { worker_id: "w-1", slots },
-      slots,
-      environments: ["env1"],
-      random: { next: () => 0.5 },
-    }, this.nowMs);
-    this.on({ type: "start" });
-  }
-
-  on(event: SessionEvent): void {
-    const effects = this.session.handle(event, this.nowMs);
-    this.sent.push(...effects.filter((effect) => effect.type === "send"));
-    this.did.push(...effects.filter((effect) => effect.type !== "send" && effect.type !== "log"));
-  }
-
-  receive<N extends MessageName>(name: N, body: MessageBody<N>, jobId = 0): void {
-    this.on({ type: "message", message: { name, jobId, body } as Message });
-  }
-
-  /** The answer to IDENTIFY by a sentinel like ours. */
-  welcome(): void {
-    this.receive("heartbeat", { status: "ALIVE", features: ["receipt-ack"] });
-    this.forget();
-  }
-
-  dispatch(jobId: number, attempt?: number): Job {
-    this.receive("dispatch", {
-      plugin_name: "p",
-      file_path: "/data/a.csv",
-      sinks: [{ topic: "t", uri: "parquet://output/t", mode: "replace" }],
-      file_version_id: 1,
-      env_hash: "env1",
-      source_code: "",
-      ...(attempt === undefined ? {} : { attempt }),
-    }, jobId);
-    return this.did.findLast((effect) => effect.type === "run")?.job ??
-      { id: jobId, attempt: attempt ?? 0, body: {} as never };
-  }
-
-  succeed(job: Job): void {
-    this.on({ type: "ended", job, receipt: success(job, [stagedBy(job)], { rows: 1 }) });
-  }
-
-  /** Lets time pass, ticking whenever the session asks for it. */
-  pass(ms: number): void {
-    const untilMs = this.nowMs + ms;
-    while (this.session.wakeAtMs <= untilMs) {
-      this.nowMs = Math.max(this.nowMs, this.session.wakeAtMs);
-      this.on({ type: "tick", progress: [] });
-    }
-    this.nowMs = untilMs;
-  }
-
-  forget(): void {
-    this.sent = [];
-    this.did = [];
-  }
-
-  named<N extends MessageName>(name: N): { jobId: number; body: MessageBody<N> }[] {
-    return this.sent.filter((message) => message.name === name) as never;
-  }
-
-  kinds(): string[] {
-    return this.did.map((effect) => effect.type);
-  }
-}
-
-function stagedBy(job: Job): StagedOutput {
-  const uri = `/out/t/a.${job.id}.parquet`;
-  return { topic: "t", uri, staged: `${uri}.staged`, rows: 1, bytes: 10, generation: 1 };
-}
 
 const ack = { success: true, message: "ok" };
 
@@ -267,40 +183,6 @@ Deno.test("what the catalog holds unpromoted is recovered, but not what waits fo
   assert.deepEqual(recover?.pending.map(({ job_id }) => job_id), [1]);
 });
 
-// Goal: a worker that slept between the ACK and the rename brings back what others have replaced.
-Deno.test("what the catalog has retired when it is reported is removed again", () => {
-  const play = new Play();
-  play.welcome();
-  play.succeed(play.dispatch(1, 1));
-  play.receive("ack", ack, 1);
-  play.on({ type: "promoted", landed: [{ job_id: 1, uri: "/out/1" }] });
-  const report = play.named("call").at(-1)!;
-  play.receive("reply", { id: report.body.id, result: { ok: true, retired: ["/out/1"] } });
-  assert.deepEqual(play.did.at(-1), { type: "retire", uris: ["/out/1"] });
-});
-
-// Goal: what a start that was just killed left staged is too young to be swept when the next one joins.
-Deno.test("leftovers are asked for once more when a minute has passed, and then no more", () => {
-  const play = new Play();
-  play.welcome();
-  play.on({ type: "promoted", landed: [] });
-  const asked = () => play.named("call").filter(({ body }) => body.method === "outputs.pending");
-  const wait = (ms: number) => {
-    for (const endMs = play.nowMs + ms; play.nowMs < endMs;) {
-      play.nowMs = Math.min(endMs, play.session.wakeAtMs);
-      play.receive("heartbeat", { status: "ALIVE", features: ["receipt-ack"] });
-      play.on({ type: "tick", progress: [] });
-    }
-  };
-  play.forget();
-  wait(60_000);
-  assert.equal(asked().length, 0);
-  wait(10_000);
-  assert.equal(asked().length, 1);
-  wait(200_000);
-  assert.equal(asked().length, 1);
-});
-
 Deno.test("a doubled DISPATCH changes nothing while the job runs and repeats the receipt afterwards", () => {
   const play = new Play();
   play.welcome();
@@ -334,20 +216,6 @@ Deno.test("a newer attempt discards the older one's receipt, and an ACK to that 
   play.receive("ack", { success: false, message: "late", attempt: 1 }, 1);
   assert.deepEqual(play.kinds(), ["run", "discard", "run"]);
   play.receive("ack", { ...ack, attempt: 2 }, 1);
-  assert.equal(play.kinds().at(-1), "promote");
-});
-
-// Goal: the network may hold an old DISPATCH back until the job is here in a newer attempt.
-Deno.test("a late DISPATCH of an older attempt changes nothing, be the newer one running or done", () => {
-  const play = new Play();
-  play.welcome();
-  const newer = play.dispatch(1, 3);
-  play.dispatch(1, 2);
-  assert.deepEqual(play.kinds(), ["run"]);
-  play.succeed(newer);
-  play.dispatch(1, 2);
-  assert.deepEqual([play.kinds(), play.named("conclude").length], [["run"], 1]);
-  play.receive("ack", { ...ack, attempt: 3 }, 1);
   assert.equal(play.kinds().at(-1), "promote");
 });
 
@@ -439,18 +307,4 @@ Deno.test("malformed messages are answered once a second, and a broken ERR never
   play.nowMs += 1000;
   play.on(bad);
   assert.equal(play.named("err").length, 2);
-});
-
-Deno.test("a DISPATCH that can not be used ends its job with the reason, but none that runs here", () => {
-  const play = new Play();
-  play.welcome();
-  play.dispatch(1, 1);
-  for (const jobId of [1, 2]) {
-    play.on({ type: "malformed", reason: "no env_hash", answer: true, jobId });
-  }
-  const [refusal, ...others] = play.named("conclude");
-  assert.deepEqual(others, []);
-  assert.deepEqual([refusal?.jobId, refusal?.body.error_kind], [2, "environment"]);
-  assert.match(refusal?.body.error_message ?? "", /no env_hash/);
-  assert.deepEqual(play.kinds(), ["run"]);
 });
