@@ -38,7 +38,7 @@ export interface Surroundings {
  * @throws {CliError} If the options are wrong, no sentinel is known or the sandbox is too weak.
  */
 export async function runWorker(options: unknown, around: Surroundings): Promise<number> {
-  const { io, logger, startId } = around;
+  const { io, clock, logger, startId } = around;
   const config = readWorkerConfig(options, {
     cwd: io.cwd,
     cores: navigator.hardwareConcurrency,
