@@ -143,10 +143,14 @@ export const METHODS = {
     z.strictObject({
       name: z.string().min(1).max(128).optional(),
       directory: z.string().min(1).max(4096),
-      settle_ms: Count.default(2000),
-      poll_ms: Count.min(100).default(10_000),
+      ...record.RootRules.shape,
     }),
     z.object({ root_id: RowId, name: z.string() }),
+    "write",
+  ),
+  "roots.set": method(
+    z.strictObject({ name: z.string(), ...record.RootRules.shape }),
+    ok,
     "write",
   ),
   "roots.remove": method(z.strictObject({ name: z.string() }), ok, "write"),
@@ -169,7 +173,7 @@ export const METHODS = {
   "files.list": method(
     z.strictObject({
       root: z.string().optional(),
-      only: z.enum(["all", "problems", "unclaimed", "deleted"]).default("all"),
+      only: z.enum(record.FILE_FILTERS).default("all"),
       ...Page,
     }),
     z.object({ files: z.array(record.SourceFile) }),

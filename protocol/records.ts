@@ -53,6 +53,8 @@ export const SystemStatus = z.object({
   ),
   files: Count,
   file_problems: Count,
+  /** Files that are there but not taken yet: still being written, without their end or their marker. */
+  arriving: Count,
   workers: Count,
   /** The store cannot be written: what it said. */
   store_problem: z.string().nullable(),
@@ -110,6 +112,8 @@ export const JobDetails = Job.extend({
   error_message: z.string().nullable(),
   file_size: Count,
   content_hash: z.string(),
+  /** What is to be known of the file, such as that its end was not seen when it was taken. */
+  file_note: z.string().nullable(),
   attempts: z.array(Attempt),
   outputs: z.array(LandedOutput),
   plugin_id: RowId,
@@ -176,21 +180,70 @@ export const Topic = z.object({
   changed_at_ms: TimeMs.nullable(),
 });
 
+/** Stands for the names that programs give to what they still write, see {@link RootRules}. */
+export const PARTIAL_BUILT_IN = "default";
+
+const WAIT_MS_MAX = 30 * 24 * 3600 * 1000;
+const WaitMs = Count.max(WAIT_MS_MAX);
+const NameGlob = z.string().min(1).max(256).regex(/^[^/\0]+$/, "a glob for a name, without '/'");
+/** Has one place for the file's name, or none: then one marker serves all files of its folder. */
+const MarkerName = NameGlob.max(128).refine(
+  (text) => /^[^*{}]*(\*|\{stem\})?[^*{}]*$/.test(text) && !/^(\*|\{stem\})$/.test(text),
+  "a name that holds '*' (the file's name) or '{stem}' (without its extension) once, or neither",
+);
+
+/** How files arrive in a root. What is left out stays as it is, or as it is for a new root. */
+export const RootRules = z.strictObject({
+  /** How long a file must have been unchanged. */
+  settle_ms: WaitMs,
+  /** How long one without its end must have been unchanged to be taken as it is; null: 10 × settle, at least 60 s. */
+  patience_ms: WaitMs.nullable(),
+  /** Time between two walks, at least. */
+  poll_ms: WaitMs.min(100),
+  /** A share: no watching, and neither its clock nor its inodes are believed; null: as its file system says. */
+  poll_only: z.boolean().nullable(),
+  /** A file counts only beside its marker: `*.done`, `{stem}.ok`, `_SUCCESS`; null: none is asked for. */
+  marker: MarkerName.nullable(),
+  /** Names of what is still being written, until it is renamed; `default` is the built-in list. */
+  partial: z.array(NameGlob).max(64),
+  /** What never counts, as a MANIFEST's patterns: names, or with "/" paths within the root. */
+  ignore: z.array(z.string().min(1).max(1000)).max(256),
+}).partial();
+export type RootRules = z.infer<typeof RootRules>;
+
 export const Root = z.object({
   id: RowId,
   name: z.string(),
   directory: z.string(),
   settle_ms: Count,
+  patience_ms: Count,
   poll_ms: Count,
   /** Jobs on its files at the same time; null: any number. */
   jobs_max: Count.nullable(),
+  poll_only: z.boolean().nullable(),
+  marker: z.string().nullable(),
+  partial: z.array(z.string()),
+  ignore: z.array(z.string()),
+  /** The network file system that it lies on, by the last scan; null for a local one. */
+  file_system: z.string().nullable(),
   files: Count,
+  arriving: Count,
   problems: Count,
   /** Why the last scan could not see it (unmounted, no permission). */
   problem: z.string().nullable(),
   last_scan_ms: TimeMs.nullable(),
 });
 export type Root = z.infer<typeof Root>;
+
+/** Which files to list: still arriving, that cannot be read, that no plugin takes, with a note, gone. */
+export const FILE_FILTERS = [
+  "all",
+  "arriving",
+  "problems",
+  "unclaimed",
+  "noted",
+  "deleted",
+] as const;
 
 export const SourceFile = z.object({
   id: RowId,
@@ -202,6 +255,10 @@ export const SourceFile = z.object({
   versions: Count,
   deleted_at_ms: TimeMs.nullable(),
   problem: z.string().nullable(),
+  /** Why it is not taken yet, as it is now. */
+  arriving: z.string().nullable(),
+  /** What is to be known of it as it was taken, or why it no longer counts. */
+  note: z.string().nullable(),
 });
 
 export const Worker = z.object({

@@ -61,6 +61,7 @@ const GRANTS: Record<Program, (paths: ProgramPaths, place: Place) => Grants> = {
       ...[...paths.roots, ...place.storedRoots],
     ],
     write: [paths.state, ...paths.database, ...paths.socketDirs],
+    sys: ["statfs"], // tells shares from disks
     ffi: place.addons,
     env: ENVIRONMENT,
   }),

@@ -35,6 +35,8 @@ Deno.test("a sentinel may read its roots, write its state, and start nothing", (
   assert.deepEqual(flag(flags, "ffi"), place.addons);
   assert.equal(flag(flags, "run"), undefined);
   assert.equal(flag(flags, "net"), undefined);
+  // The type of a root's file system: on a share neither events nor clocks can be relied on.
+  assert.deepEqual(flag(flags, "sys"), ["statfs"]);
 });
 
 Deno.test("a worker may start its launcher only, and listens on its own sockets only", () => {

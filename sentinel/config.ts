@@ -1,14 +1,17 @@
 /** What `casparian sentinel` was asked to do: options checked, paths made absolute. */
 import { join, resolve } from "node:path";
+import * as z from "zod";
 import { checkAddress } from "../protocol/address.ts";
 import { sqlitePath } from "../protocol/database_url.ts";
 import { UsageError } from "../protocol/exit_codes.ts";
+import { RootRules } from "../protocol/records.ts";
 
 export interface SentinelOptions {
   state: string;
   listen?: string;
   database?: string;
   root?: string[];
+  rootRules?: string;
   output?: string;
   insecureTcp?: boolean;
   yesReally?: boolean;
@@ -20,7 +23,8 @@ export interface SentinelConfig {
   address: string;
   eventsAddress: string;
   databasePath: string;
-  roots: { name?: string; directory: string }[];
+  /** With the rules that are given for their folders. */
+  roots: ({ name?: string; directory: string } & RootRules)[];
   excludedFolders: string[];
   /** About plain TCP, to be shown. */
   warning: string | null;
@@ -49,7 +53,7 @@ export function sentinelConfig(
     databasePath: options.database === undefined
       ? join(stateDir, "casparian.sqlite3")
       : resolve(cwd, sqlitePath(options.database)),
-    roots: (options.root ?? []).map((root) => namedRoot(root, cwd)),
+    roots: rootsOf(options, cwd),
     excludedFolders: [stateDir, ...(options.output ? [resolve(cwd, options.output)] : [])],
     warning,
     exitWithStdin: options.exitWithStdin ?? false,
@@ -65,6 +69,35 @@ function socketPath(stateDir: string, socketDir: () => string): string {
 /** Events go out beside the control address: a socket of its own, or any free port of the same host. */
 function eventsAddress(address: string): string {
   return address.startsWith("ipc://") ? `${address}.events` : address.replace(/:[^:]*$/, ":*");
+}
+
+const RulesByFolder = z.record(z.string(), RootRules);
+
+function rootsOf(
+  { root, rootRules = "{}" }: SentinelOptions,
+  cwd: string,
+): SentinelConfig["roots"] {
+  const rules = rulesByFolder(rootRules, cwd);
+  const roots = (root ?? []).map((text) => namedRoot(text, cwd));
+  const strange = [...rules.keys()].find((path) =>
+    roots.every(({ directory }) => directory !== path)
+  );
+  if (strange !== undefined) {
+    throw new UsageError(`Cannot use --root-rules as each folder must be a --root: got ${strange}`);
+  }
+  return roots.map((each) => ({ ...each, ...rules.get(each.directory) }));
+}
+
+function rulesByFolder(json: string, cwd: string): Map<string, RootRules> {
+  try {
+    const rules = Object.entries(RulesByFolder.parse(JSON.parse(json)));
+    return new Map(rules.map(([folder, each]) => [resolve(cwd, folder), each]));
+  } catch (cause) {
+    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+    const reason = issue ? `${issue.path.join(".")}: ${issue.message}` : (cause as Error).message;
+    const rule = 'it must be JSON such as {"/mnt/in": {"marker": "*.done"}}';
+    throw new UsageError(`Cannot use --root-rules as ${rule}: ${reason}`);
+  }
 }
 
 function namedRoot(text: string, cwd: string): { name?: string; directory: string } {

@@ -167,6 +167,11 @@ export class Control {
         await this.#audit("root added", params);
         return added;
       },
+      "roots.set": async (params) => {
+        await roots.set(params);
+        await this.#audit("root changed", params);
+        return OK;
+      },
       "roots.remove": async ({ name }) => {
         await roots.remove(name);
         await this.#audit("root removed", { name });

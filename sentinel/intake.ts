@@ -2,8 +2,7 @@
 import type { Clock } from "../protocol/ports.ts";
 import type { Rule } from "../protocol/records.ts";
 import { compileRoutes, type Matcher } from "./routing.ts";
-import type { Observations } from "./scanner/observations.ts";
-import type { CurrentFile, PluginRow, Store, WantedJob } from "./store/store.ts";
+import type { CurrentFile, Observations, PluginRow, Store, WantedJob } from "./store/store.ts";
 
 /** Files that a backfill looks at in one go: about 10 ms of the loop. */
 const BACKFILL_FILES_MAX = 1000;

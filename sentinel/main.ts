@@ -19,6 +19,7 @@ export function addSentinelCommands(program: Command, io: CliIo): void {
     .option("--database <url>", "sqlite://PATH (default: in the state folder)")
     .option("--state <dir>", "database, sockets, where others find it", ".casparian")
     .option("--root <dir>", "watch this folder, or NAME=DIR; may be repeated", collect)
+    .option("--root-rules <json>", "how files arrive, as roots set does: {FOLDER: {settle_ms: …}}")
     .option("--output <dir>", "a folder of tables, which is no source even inside a root")
     .option("--insecure-tcp", "allow plain TCP beyond this machine, with --yes-really")
     .option("--yes-really", "see --insecure-tcp")

@@ -1,11 +1,12 @@
 /** The source roots: stored, watched by the scanner, and told to whoever starts us next. */
 import { ControlError, type ParsedParams, type Result } from "../protocol/control.ts";
 import type { Clock, Logger } from "../protocol/ports.ts";
+import { patienceMsOf, rootToStore, scannerRoot } from "./root_rules.ts";
 import type { ScanSummary } from "./scanner/observations.ts";
 import type { Scanner } from "./scanner/scanner.ts";
-import type { RootRow, Store } from "./store/store.ts";
+import type { NewRoot, RootRow, Store } from "./store/store.ts";
 
-/** Files that were still changing are looked at again after their settle time, and not much sooner. */
+/** Files that were not taken are looked at again after their settle time, and not much sooner. */
 const RESCAN_DURATIONS = 10;
 
 export interface RootsParts {
@@ -35,7 +36,10 @@ export class Roots {
     this.#timers.clear();
   }
 
-  /** Stores the root and begins to watch it; the same name again moves it to another folder. */
+  /**
+   * Stores the root and begins to watch it; the same name again moves it to another folder. Rules that are
+   * left out stay as they are.
+   */
   async add(params: ParsedParams<"roots.add">): Promise<Result<"roots.add">> {
     const directory = params.directory.replace(/(?<=.)\/+$/, "");
     const name = params.name ?? (await this.#nameFor(directory));
@@ -52,14 +56,17 @@ export class Roots {
           `start it again with --root ${name}=${directory}`,
       );
     }
-    const rootId = await this.parts.store.addRoot({
-      name,
-      directory,
-      settleMs: params.settle_ms,
-      pollMs: params.poll_ms,
-    });
-    await this.#reload();
+    const { name: _, directory: __, ...rules } = params;
+    const before = this.#rows.find((row) => row.name === name);
+    const rootId = await this.#save(rootToStore({ name, directory }, before, rules));
     return { root_id: rootId, name };
+  }
+
+  /** Changes rules of a root: those that are left out stay as they are. */
+  async set({ name, ...rules }: ParsedParams<"roots.set">): Promise<void> {
+    const before = this.#rows.find((row) => row.name === name);
+    if (before === undefined) throw new ControlError("not_found", `There is no root '${name}'`);
+    await this.#save(rootToStore(before, before, rules));
   }
 
   async remove(name: string): Promise<void> {
@@ -76,6 +83,8 @@ export class Roots {
         const last = this.#scanned.get(row.id);
         return {
           ...row,
+          patience_ms: patienceMsOf(row),
+          file_system: last?.summary.fileSystem ?? null,
           problem: last?.summary.problem?.message ?? null,
           last_scan_ms: last?.atMs ?? null,
         };
@@ -119,7 +128,9 @@ export class Roots {
       const last = this.#scanned.get(id)?.summary;
       if (!last) return [`the first scan of root '${name}'`];
       if (last.problem) return [];
-      return last.unsettled > 0 ? [`${last.unsettled} files in '${name}' that still change`] : [];
+      if (last.unsettled === 0) return [];
+      const files = last.unsettled === 1 ? "1 file" : `${last.unsettled} files`;
+      return [`${files} in '${name}' still arriving, such as ${last.unsettledSuchAs}`];
     });
   }
 
@@ -129,11 +140,12 @@ export class Roots {
     if (root) this.parts.scanner.scanNow(root.id).catch(() => {/* it is stopping */});
   }
 
-  get files(): { files: number; problems: number } {
-    return this.#rows.reduce((sum, { files, problems }) => ({
+  get files(): { files: number; arriving: number; problems: number } {
+    return this.#rows.reduce((sum, { files, arriving, problems }) => ({
       files: sum.files + files,
+      arriving: sum.arriving + arriving,
       problems: sum.problems + problems,
-    }), { files: 0, problems: 0 });
+    }), { files: 0, arriving: 0, problems: 0 });
   }
 
   async refreshCounts(): Promise<void> {
@@ -147,15 +159,15 @@ export class Roots {
     this.#timers.set(rootId, setTimeout(again, delayMs));
   }
 
+  async #save(root: NewRoot): Promise<number> {
+    const rootId = await this.parts.store.addRoot(root);
+    await this.#reload();
+    return rootId;
+  }
+
   async #reload(): Promise<void> {
     this.#rows = await this.parts.store.roots();
-    this.parts.scanner.setRoots(this.#rows.map((row) => ({
-      rootId: row.id,
-      name: row.name,
-      directory: row.directory,
-      settleMs: row.settle_ms,
-      pollMs: row.poll_ms,
-    })));
+    this.parts.scanner.setRoots(this.#rows.map(scannerRoot));
     this.parts.onChanged(this.#rows);
   }
 

@@ -131,9 +131,7 @@ async function build(
   cleanups.push(() => scanner.stop());
   await roots.start();
   cleanups.push(() => roots.stop());
-  for (const root of config.roots) {
-    await roots.add({ ...root, settle_ms: 2000, poll_ms: 10_000 });
-  }
+  for (const root of config.roots) await roots.add(root);
   const health = new HealthFile(config.stateDir, "sentinel", () => signOfLife(loop, nowMs()));
   cleanups.push(() => health.stop());
   const path = join(config.stateDir, "sentinel.json");

@@ -29,7 +29,7 @@ export async function systemStatus(parts: StatusParts): Promise<Result<"system.s
   const held = heldPlugins(byPlugin, active);
   const heldJobs = held.reduce((sum, { queued }) => sum + queued, 0);
   const waiting_for = await waitingFor(parts, { ...jobs, QUEUED: jobs.QUEUED - heldJobs });
-  const { files, problems } = roots.files;
+  const { files, arriving, problems } = roots.files;
   return {
     now_ms: parts.nowMs(),
     idle: waiting_for.length === 0,
@@ -45,6 +45,7 @@ export async function systemStatus(parts: StatusParts): Promise<Result<"system.s
     })),
     files,
     file_problems: problems,
+    arriving,
     workers: cluster.workers().filter(({ peer }) => peer !== null).length,
     store_problem: loop.storeProblem,
   };

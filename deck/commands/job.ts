@@ -29,6 +29,7 @@ function jobLines(job: JobDetails, io: CliIo): string[] {
   return [
     `job ${job.id}: ${job.state}`,
     `  file      ${printable(`${job.root}/${job.path}`)} (${bytes(job.file_size)})`,
+    ...job.file_note ? [`  note      ${printable(job.file_note)}`] : [],
     `  content   sha256 ${job.content_hash}`,
     `  plugin    ${job.plugin}@${job.plugin_version}`,
     `  priority  ${job.priority}, generation ${job.generation}`,

@@ -11,7 +11,7 @@ export function addScan(program: Command, io: CliIo): void {
         const seen = await client.call("scan.run", root === undefined ? {} : { root });
         print(io, options, seen, () => [
           `${counted(seen.files, "file")} in ${counted(seen.folders, "folder")}, ` +
-          `${seen.unsettled} still changing, ${counted(seen.problems, "problem")}, ` +
+          `${seen.unsettled} still arriving, ${counted(seen.problems, "problem")}, ` +
           `${duration(seen.duration_ms)}`,
         ]);
       })

@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { CliIo } from "../../protocol/ports.ts";
 import { addCommand, texts, wholeNumber } from "../commands/client.ts";
+import { type RootOptions, withRootOptions } from "../commands/root_options.ts";
 
-export interface StartOptions {
+export interface StartOptions extends RootOptions {
   readonly root?: string[];
   readonly plugin?: string[];
   readonly state: string;
@@ -22,12 +23,14 @@ const EXAMPLES = [
   "start --demo",
   "start --root data --plugin my_plugin.py --output tables",
   "start --root in=/mnt/share --plugin a.py --plugin b.py --once",
+  "start --root in=/mnt/share --marker '*.done'",
   "start --database sqlite://db.sqlite3",
 ];
 
 export function addStart(program: Command, io: CliIo): void {
-  addCommand(program, "start", EXAMPLES)
-    .option("--root <dir>", "watch this folder, or NAME=DIR; may be repeated", texts)
+  const command = addCommand(program, "start", EXAMPLES)
+    .option("--root <dir>", "watch this folder, or NAME=DIR; may be repeated", texts);
+  withRootOptions(command)
     .option("--plugin <file>", "publish this plugin; may be repeated", texts)
     .option("--output <dir>", "where tables land (default: output in the state folder)")
     .option("--state <dir>", "where everything else is kept", ".casparian")

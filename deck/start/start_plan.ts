@@ -4,9 +4,12 @@ import { fileURLToPath } from "node:url";
 import { sqlitePath } from "../../protocol/database_url.ts";
 import { CliError } from "../../protocol/exit_codes.ts";
 import { rootDirectory } from "../../security/permissions.ts";
+import { rulesOf } from "../commands/root_options.ts";
 import type { StartOptions } from "./start_command.ts";
 
 const DEMO = fileURLToPath(new URL("../../demo", import.meta.url));
+
+const DEMO_DATA = join(DEMO, "data");
 
 export interface StartPlan {
   readonly state: string;
@@ -25,7 +28,7 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
   const output = resolve(cwd, options.output ?? join(state, "output"));
   const roots = [
     ...(options.root ?? []).map((root) => absoluteRoot(root, cwd)),
-    ...options.demo ? [`demo=${join(DEMO, "data")}`] : [],
+    ...options.demo ? [`demo=${DEMO_DATA}`] : [],
   ];
   const plugins = [
     ...(options.plugin ?? []).map((file) => resolve(cwd, file)),
@@ -40,6 +43,7 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
     ...options.insecureTcp ? ["--insecure-tcp"] : [],
     ...options.yesReally ? ["--yes-really"] : [],
   ];
+  const rules = rootRules(options, cwd);
   return {
     state,
     output,
@@ -49,6 +53,7 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
       ...["--state", state, "--output", output, ...database, ...consent],
       ...address === undefined ? [] : ["--listen", address],
       ...roots.flatMap((root) => ["--root", root]),
+      ...rules === null ? [] : ["--root-rules", rules],
     ],
     workerArgs: (address) => [
       ...["--connect", address, "--state", state, "--output", output, ...consent],
@@ -56,6 +61,19 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
       ...(options.map ?? []).flatMap((map) => ["--map", absoluteRoot(map, cwd)]),
     ],
   };
+}
+
+/** What was said of the roots, by folder, as JSON; null if nothing was. */
+function rootRules(options: StartOptions, cwd: string): string | null {
+  const given = rulesOf(options);
+  const isGiven = Object.keys(given).length > 0;
+  const folders = (options.root ?? []).map((root) => resolve(cwd, rootDirectory(root)));
+  const rules = {
+    ...Object.fromEntries(isGiven ? folders.map((folder) => [folder, given]) : []),
+    // One of the demo's files is cut off on purpose, and nobody will go on with it.
+    ...options.demo ? { [DEMO_DATA]: { patience_ms: 0 } } : {},
+  };
+  return Object.keys(rules).length === 0 ? null : JSON.stringify(rules);
 }
 
 function absoluteRoot(root: string, cwd: string): string {

@@ -68,6 +68,12 @@ function problemLines(files: readonly SourceFile[], total: number): string[] {
   ];
 }
 
+/** What nobody waits for any longer: files that lack their marker. */
+function arrivingLines(arriving: number): string[] {
+  if (arriving === 0) return [];
+  return [`${counted(arriving, "file")} not taken yet: casparian files --only arriving`];
+}
+
 /** @param problems The first files that cannot be read, up to FAILED_LINES_MAX. */
 export function summaryLines(
   status: Status,
@@ -80,6 +86,7 @@ export function summaryLines(
     topicTable(status, columns),
     failedLines(failed, status.jobs.FAILED),
     problemLines(problems, status.file_problems),
+    arrivingLines(status.arriving),
     heldLines(status),
   ];
   return sections.filter((lines) => lines.length > 0).flatMap((lines) => ["", ...lines]).slice(1);

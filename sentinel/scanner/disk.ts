@@ -1,21 +1,27 @@
 /**
  * What the scanner asks of a file system, and nothing more: a test hands in one that fails on demand.
  *
- * All but the hashing is synchronous: measured over 50,000 files, readDirSync and lstatSync take
- * 150 ms where the asynchronous calls take seconds. That is why scanning has a thread of its own.
+ * All but the reading of whole files is synchronous: measured over 50,000 files, readDirSync and
+ * lstatSync take 150 ms where the asynchronous calls take seconds. That is why scanning has a thread of
+ * its own.
  */
-import { createHash } from "node:crypto";
+import { statfsSync } from "node:fs";
+import { networkFileSystem } from "./network_file_systems.ts";
+import { openReading, type Reading } from "./reading.ts";
 
 /**
- * What tells one content of a file from the next without reading it. Deno 2.9 gives times in whole
- * milliseconds (node:fs does too, `mtimeNs` included, at twice the cost): two changes within the same
- * millisecond that leave the size alone look like one.
+ * What tells one content of a file from the next without reading it. Deno 2.9 gives mtime in whole
+ * milliseconds and ctime in whole seconds (node:fs does too, at twice the cost).
  */
 export interface Stamp {
   /** In bytes. */
   size: number;
-  /** Of the last change, in milliseconds since the epoch; only ever compared. */
+  /** Of the last change, in milliseconds since the epoch, as the file's owner likes it to be. */
   mtimeMs: number;
+  /** Of the last change of content, name or mode, which only the system sets; null if unknown. */
+  ctimeMs: number | null;
+  /** Null if unknown, or not to be believed, as on a share: then ctime is no evidence either. */
+  inode: number | null;
 }
 
 export interface Disk {
@@ -29,17 +35,13 @@ export interface Disk {
   realPath(path: string): string;
   /** Names the folder itself: another one mounted at the same path has another identity. */
   identity(path: string): string;
-  /**
-   * SHA-256 of the bytes, lower-case hex. Memory is one chunk, whatever the file's size.
-   * @param breathe Awaited after every chunk, so that the thread can hear; what it throws ends the reading.
-   */
-  hash(path: string, breathe: () => Promise<void>): Promise<string>;
+  /** The network file system that a folder lies on, such as "nfs"; null for a local one. */
+  networkFileSystem(path: string): string | null;
+  /** Opens a file to be read; one at a time. */
+  open(path: string): Reading;
 }
 
-const HASH_CHUNK_BYTES = 1 << 20;
-
 export function openDisk(): Disk {
-  const chunk = new Uint8Array(HASH_CHUNK_BYTES); // shared: the thread hashes one file at a time
   return {
     readFolder: (path) => Deno.readDirSync(path),
     lstat: (path) => stampOf(Deno.lstatSync(path)),
@@ -52,28 +54,27 @@ export function openDisk(): Disk {
       const { dev, ino } = Deno.statSync(path);
       return `${dev}:${ino}`;
     },
-    hash: (path, breathe) => hashFile(path, chunk, breathe),
+    networkFileSystem: (path) => {
+      try {
+        return networkFileSystem(statfsSync(path).type);
+      } catch {
+        return null; // the folder is not there, or the system does not tell
+      }
+    },
+    open: openReading(),
   };
 }
 
+/**
+ * Whether a file is as it was, as far as can be told without reading it. Inode and ctime are asked where
+ * both are known: they give away what was written with its old mtime put back.
+ */
 export function sameStamp(a: Stamp | undefined, b: Stamp): boolean {
-  return a !== undefined && a.size === b.size && a.mtimeMs === b.mtimeMs;
+  return a !== undefined && a.size === b.size && a.mtimeMs === b.mtimeMs &&
+    (a.inode === null || b.inode === null || a.inode === b.inode && a.ctimeMs === b.ctimeMs);
 }
 
-function stampOf(info: Deno.FileInfo): Stamp {
-  return { size: info.size, mtimeMs: info.mtime?.getTime() ?? 0 };
-}
-
-async function hashFile(
-  path: string,
-  chunk: Uint8Array,
-  breathe: () => Promise<void>,
-): Promise<string> {
-  using file = Deno.openSync(path);
-  const hash = createHash("sha256");
-  for (let bytes = file.readSync(chunk); bytes !== null; bytes = file.readSync(chunk)) {
-    hash.update(chunk.subarray(0, bytes));
-    await breathe();
-  }
-  return hash.digest("hex");
+function stampOf({ size, mtime, ctime, ino }: Deno.FileInfo): Stamp {
+  const mtimeMs = mtime?.getTime() ?? 0;
+  return { size, mtimeMs, ctimeMs: ctime?.getTime() ?? null, inode: ino };
 }

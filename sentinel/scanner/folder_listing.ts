@@ -1,10 +1,12 @@
 /** Reads one folder: which files it holds, which folders lie below, what can't be used and why. */
 import { hash } from "node:crypto";
 import type { Disk, Stamp } from "./disk.ts";
-import { isIgnored } from "./ignored_names.ts";
+import type { Marker, NameRules } from "./name_rules.ts";
 
 export interface FoundFile extends Stamp {
   name: string;
+  /** Where files count only beside their marker: whether it is there, or older than the file. */
+  marker: "there" | "missing" | "stale" | null;
 }
 
 export interface FolderListing {
@@ -15,7 +17,7 @@ export interface FolderListing {
   subfolders: string[];
   /** Name to the reason why the entry can't be read, with what to do about it. */
   problems: Map<string, string>;
-  /** Equal for two listings exactly if files, sizes, times and problems are equal. */
+  /** Equal for two listings exactly if files, their stamps and problems are equal. */
   digest: string;
 }
 
@@ -25,6 +27,9 @@ export interface FolderPlace {
   realDirectory: string;
   /** The folder within the root: "" or "a/b". */
   folder: string;
+  rules: NameRules;
+  /** See {@link Stamp}. */
+  trustsInodes: boolean;
 }
 
 /** @throws {Deno.errors.NotFound} If the folder is gone; other errors if it can't be read. */
@@ -32,11 +37,16 @@ export function listFolder(disk: Disk, place: FolderPlace): FolderListing {
   const found: FolderListing = {
     ...{ empty: true, files: [], subfolders: [], problems: new Map(), digest: "" },
   };
-  const path = joinPath(place.directory, place.folder);
+  const { folder, rules, directory } = place;
+  const markers = new Map<string, number>();
+  const path = joinPath(directory, folder);
   for (const entry of disk.readFolder(path)) {
+    const { name } = entry;
     found.empty = false;
-    if (!isIgnored(entry.name)) addEntry(disk, place, `${path}/${entry.name}`, entry, found);
+    if (rules.marker?.isMarker(name)) addMarker(disk, path, name, markers);
+    else if (!rules.isIgnored(folder, name)) addEntry(disk, place, `${path}/${name}`, entry, found);
   }
+  if (rules.marker !== null) markFiles(found.files, rules.marker, markers);
   found.digest = digestOf(found);
   return found;
 }
@@ -44,6 +54,22 @@ export function listFolder(disk: Disk, place: FolderPlace): FolderListing {
 export function joinPath(folder: string, name: string): string {
   if (folder === "" || name === "") return folder + name;
   return folder.endsWith("/") ? folder + name : `${folder}/${name}`;
+}
+
+function addMarker(disk: Disk, path: string, name: string, markers: Map<string, number>): void {
+  try {
+    markers.set(name, disk.lstat(`${path}/${name}`).mtimeMs);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function markFiles(files: FoundFile[], marker: Marker, markers: ReadonlyMap<string, number>): void {
+  for (const file of files) {
+    const markedAtMs = markers.get(marker.of(file.name));
+    if (markedAtMs === undefined) file.marker = "missing";
+    else file.marker = markedAtMs < file.mtimeMs ? "stale" : "there";
+  }
 }
 
 function addEntry(
@@ -56,8 +82,7 @@ function addEntry(
   const { name } = entry;
   try {
     if (entry.isFile) {
-      const { size, mtimeMs } = disk.lstat(path);
-      found.files.push({ name, size, mtimeMs });
+      found.files.push(foundFile(name, disk.lstat(path), place));
     } else if (entry.isDirectory) {
       if (name.includes("\uFFFD")) disk.lstat(path);
       found.subfolders.push(name);
@@ -82,15 +107,22 @@ function addLink(
     found.problems.set(name, target === null ? BROKEN_LINK : OUTSIDE_LINK);
     return;
   }
-  const { isFile, size, mtimeMs } = disk.stat(path);
-  if (isFile) found.files.push({ name, size, mtimeMs });
+  const stamp = disk.stat(path);
+  if (stamp.isFile) found.files.push(foundFile(name, stamp, place));
+}
+
+function foundFile(name: string, stamp: Stamp, { trustsInodes }: FolderPlace): FoundFile {
+  const { size, mtimeMs, ctimeMs } = stamp;
+  return { name, size, mtimeMs, ctimeMs, inode: trustsInodes ? stamp.inode : null, marker: null };
 }
 
 function linkTarget(disk: Disk, path: string): string | null {
   try {
     return disk.realPath(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.FilesystemLoop) {
+      return null;
+    }
     if (error instanceof Deno.errors.NotCapable) return ""; // outside of what the program may read
     throw error;
   }
@@ -117,7 +149,10 @@ export function reasonOf(error: unknown): string {
 
 function digestOf({ files, problems }: FolderListing): string {
   let text = "";
-  for (const { name, size, mtimeMs } of files) text += `${name}/${size}/${mtimeMs}/`;
+  for (const { name, size, mtimeMs, ctimeMs, inode } of files) {
+    text += `${name}/${size}/${mtimeMs}/`;
+    if (inode !== null) text += `${ctimeMs}/${inode}/`;
+  }
   for (const [name, reason] of problems) text += `${name}//${reason}/`;
   return hash("sha256", text, "base64");
 }

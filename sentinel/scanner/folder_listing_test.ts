@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { openDisk } from "./disk.ts";
 import { type FolderListing, joinPath, listFolder } from "./folder_listing.ts";
+import { nameRules, type NameRulesOptions } from "./name_rules.ts";
 
 function withFolder(
   test: (directory: string, list: (folder?: string) => FolderListing) => void,
+  options: NameRulesOptions & { trustsInodes?: boolean } = {},
 ): void {
   const outer = Deno.realPathSync(Deno.makeTempDirSync());
   const directory = `${outer}/root`;
   Deno.mkdirSync(directory);
-  const place = { directory, realDirectory: directory };
+  const { trustsInodes = true } = options;
+  const place = { directory, realDirectory: directory, rules: nameRules(options), trustsInodes };
   try {
     test(directory, (folder = "") => listFolder(openDisk(), { ...place, folder }));
   } finally {
@@ -75,6 +78,52 @@ Deno.test("links to files inside are followed, links to folders not, others are 
   });
 });
 
+Deno.test("links that lead to each other lead nowhere", () => {
+  withFolder((directory, list) => {
+    Deno.symlinkSync("b.csv", `${directory}/a.csv`);
+    Deno.symlinkSync("a.csv", `${directory}/b.csv`);
+    const { files, problems } = list();
+    assert.deepEqual(files, []);
+    assert.deepEqual([...problems.keys()].sort(), ["a.csv", "b.csv"]);
+    assert.match(problems.get("a.csv")!, /must lead to a file: got none/);
+  });
+});
+
+Deno.test("hard links are files of their own", () => {
+  withFolder((directory, list) => {
+    Deno.writeTextFileSync(`${directory}/a.csv`, "1");
+    Deno.linkSync(`${directory}/a.csv`, `${directory}/b.csv`);
+    const { files: [a, b] } = list();
+    assert.deepEqual([a!.name, b!.name].sort(), ["a.csv", "b.csv"]);
+    assert.equal(a!.inode, b!.inode);
+  });
+});
+
+Deno.test("markers are no files; each file knows whether its own is there, and newer", () => {
+  withFolder((directory, list) => {
+    for (const name of ["a.csv", "b.csv", "c.csv", "a.csv.done", "b.csv.done", "x.done"]) {
+      Deno.writeTextFileSync(`${directory}/${name}`, "");
+    }
+    Deno.utimeSync(`${directory}/a.csv`, 100, 100);
+    Deno.utimeSync(`${directory}/a.csv.done`, 100, 100);
+    Deno.utimeSync(`${directory}/b.csv`, 101, 101);
+    Deno.utimeSync(`${directory}/b.csv.done`, 100, 100);
+    const markers = new Map(list().files.map(({ name, marker }) => [name, marker]));
+    const expected = { "a.csv": "there", "b.csv": "stale", "c.csv": "missing" } as const;
+    assert.deepEqual(markers, new Map(Object.entries(expected)));
+  }, { marker: "*.done" });
+});
+
+Deno.test("a marker may be hidden, and serve its whole folder", () => {
+  withFolder((directory, list) => {
+    Deno.writeTextFileSync(`${directory}/a.csv`, "");
+    assert.equal(list().files[0]!.marker, "missing");
+    Deno.writeTextFileSync(`${directory}/._complete`, "");
+    assert.equal(list().files[0]!.marker, "there");
+    assert.equal(list().files.length, 1);
+  }, { marker: "._complete" });
+});
+
 Deno.test("the digest changes with a name, a size, a time or a problem, and with nothing else", () => {
   withFolder((directory, list) => {
     const digests = new Set([list().digest]);
@@ -89,6 +138,7 @@ Deno.test("the digest changes with a name, a size, a time or a problem, and with
     isNew(() => Deno.utimeSync(`${directory}/x.csv`, 1, 1));
     isNew(() => Deno.writeTextFileSync(`${directory}/x.csv`, "22"));
     isNew(() => Deno.renameSync(`${directory}/x.csv`, `${directory}/y.csv`));
+    isNew(() => replaced(`${directory}/y.csv`));
     isNew(() => Deno.symlinkSync("nowhere", `${directory}/broken`));
   });
 });
@@ -98,4 +148,22 @@ Deno.test("joinPath() knows the root's own folder and the system's", () => {
   assert.equal(joinPath("", "a/b"), "a/b");
   assert.equal(joinPath("/", "a"), "/a");
   assert.equal(joinPath("/data", "a"), "/data/a");
+});
+
+/** Another file takes its place, with the same size and mtime. */
+function replaced(path: string): void {
+  const { size, mtime } = Deno.statSync(path);
+  Deno.writeTextFileSync(`${path}.new`, "x".repeat(size));
+  Deno.utimeSync(`${path}.new`, mtime!, mtime!);
+  Deno.renameSync(`${path}.new`, path);
+}
+
+Deno.test("where inodes are not to be believed they change nothing", () => {
+  withFolder((directory, list) => {
+    Deno.writeTextFileSync(`${directory}/x.csv`, "1");
+    const { digest, files: [file] } = list();
+    assert.equal(file!.inode, null);
+    replaced(`${directory}/x.csv`);
+    assert.equal(list().digest, digest);
+  }, { trustsInodes: false });
 });

@@ -10,10 +10,13 @@ export const HINTS_MAX = 10_000;
 /** Events come in bursts: the first waits this long for the others. */
 export const HINT_DELAY_MS = 50;
 const LOOK_GAP_MS_MIN = 100;
+/** A folder that takes long is looked at less often: looking takes a tenth of the time at most. */
+const GAP_PER_LOOK = 10;
 
 export class Hints {
   readonly #dueMs = new Map<string, number>();
-  readonly #lookedAtMs = new Map<string, number>();
+  /** When each folder may be looked at again. */
+  readonly #nextMs = new Map<string, number>();
   readonly #gapMs: number;
 
   constructor(settleMs: number) {
@@ -22,8 +25,7 @@ export class Hints {
 
   /** Something happened in the folder. */
   add(folder: string, nowMs: number): void {
-    const lookedAtMs = this.#lookedAtMs.get(folder) ?? -Infinity;
-    this.#put(folder, Math.max(nowMs + HINT_DELAY_MS, lookedAtMs + this.#gapMs));
+    this.#put(folder, Math.max(nowMs + HINT_DELAY_MS, this.#nextMs.get(folder) ?? -Infinity));
   }
 
   /** The folder was never looked at: no reason to wait. */
@@ -35,11 +37,17 @@ export class Hints {
     for (const [folder, dueMs] of this.#dueMs) {
       if (dueMs > nowMs) continue;
       this.#dueMs.delete(folder);
-      if (this.#lookedAtMs.size >= HINTS_MAX) this.#lookedAtMs.clear();
-      this.#lookedAtMs.set(folder, nowMs);
+      if (this.#nextMs.size >= HINTS_MAX) this.#nextMs.clear();
+      this.#nextMs.set(folder, nowMs + this.#gapMs);
       return folder;
     }
     return undefined;
+  }
+
+  /** The look at a folder is over. */
+  took(folder: string, startedMs: number, endedMs: number): void {
+    const gapMs = Math.max(this.#gapMs, GAP_PER_LOOK * (endedMs - startedMs));
+    if (this.#nextMs.has(folder)) this.#nextMs.set(folder, startedMs + gapMs);
   }
 
   get nextDueMs(): number {
@@ -50,7 +58,7 @@ export class Hints {
 
   clear(): void {
     this.#dueMs.clear();
-    this.#lookedAtMs.clear();
+    this.#nextMs.clear();
   }
 
   #put(folder: string, dueMs: number): void {

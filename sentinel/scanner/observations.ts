@@ -2,11 +2,13 @@
 export interface Observations {
   rootId: number;
   seen: SeenFile[];
-  /** Files that are gone. */
-  deleted: FileName[];
+  /** Files that are gone, or no longer count. */
+  deleted: DeletedFile[];
   /** What can't be read; told when it begins. The name "" is the folder itself: its files stay as they are. */
   unreadable: UnreadableFile[];
-  /** What was unreadable and is no longer: it went away, or is told in `seen`, too. */
+  /** What is there and not taken yet; told when that takes longer than usual. */
+  arriving: ArrivingFile[];
+  /** What was unreadable or arriving and is no longer: it went away, or is told in `seen`, too. */
   mended: FileName[];
 }
 
@@ -20,8 +22,26 @@ export interface SeenFile extends FileName {
   /** In bytes. */
   size: number;
   mtimeMs: number;
+  /** Null where it is not known, or not to be believed. */
+  ctimeMs: number | null;
+  inode: number | null;
   /** SHA-256, lower-case hex, of the bytes the file had at that size and mtime. */
   contentHash: string;
+  /** What is to be known of it, such as that its end was not there. */
+  note: string | null;
+}
+
+export interface DeletedFile extends FileName {
+  /** It is there, but the root's rules say now that it is no data. */
+  ignored: boolean;
+}
+
+export interface ArrivingFile extends FileName {
+  /** In bytes. */
+  size: number;
+  mtimeMs: number;
+  /** Why it is not taken yet, and when it will be. */
+  reason: string;
 }
 
 export interface UnreadableFile extends FileName {
@@ -34,8 +54,14 @@ export interface ScanSummary {
   rootId: number;
   files: number;
   folders: number;
-  /** Files that were not still for long enough; looked at again when they may be. */
+  /** Files that are not taken yet and will be by themselves; looked at again when they may be. */
   unsettled: number;
+  /** The first of them: path and why. */
+  unsettledSuchAs: string | null;
+  /** The network file system that the root lies on; null for a local one. */
+  fileSystem: string | null;
+  /** Nothing is watched: changes are found by the walks only. */
+  isShare: boolean;
   /** What can't be read now. */
   unreadable: number;
   /** Told in this pass. */

@@ -3,7 +3,14 @@
  * scan instead of filling the memory.
  */
 import type { ScanClock } from "./clock.ts";
-import type { FileName, Observations, SeenFile, UnreadableFile } from "./observations.ts";
+import type {
+  ArrivingFile,
+  DeletedFile,
+  FileName,
+  Observations,
+  SeenFile,
+  UnreadableFile,
+} from "./observations.ts";
 
 export const BATCH_FILES_MAX = 500;
 export const BATCH_AGE_MS_MAX = 100;
@@ -35,12 +42,16 @@ export class Outbox {
     return this.#add(this.#batch.seen, file);
   }
 
-  deleted(file: FileName): Promise<void> {
+  deleted(file: DeletedFile): Promise<void> {
     return this.#add(this.#batch.deleted, file);
   }
 
   unreadable(file: UnreadableFile): Promise<void> {
     return this.#add(this.#batch.unreadable, file);
+  }
+
+  arriving(file: ArrivingFile): Promise<void> {
+    return this.#add(this.#batch.arriving, file);
   }
 
   mended(file: FileName): Promise<void> {
@@ -87,6 +98,6 @@ export class Outbox {
 
   #emptyBatch(): Observations {
     const { rootId } = this.#options;
-    return { rootId, seen: [], deleted: [], unreadable: [], mended: [] };
+    return { rootId, seen: [], deleted: [], unreadable: [], arriving: [], mended: [] };
   }
 }

@@ -20,7 +20,7 @@ class Receiver {
   });
 }
 
-const file = { folder: "a", name: "x" };
+const file = { folder: "a", name: "x", ignored: false };
 
 Deno.test("a batch is sent when it is full or old, whichever comes first", async () => {
   const { outbox, sent, ...receiver } = new Receiver();

@@ -4,7 +4,7 @@
  * Only its end tells which folders have vanished: those that the view remembers and the walk did not
  * come by. What lies below a folder that can't be read is unknown, not gone.
  */
-import type { FoundFile } from "./folder_listing.ts";
+import type { Arrival } from "./arrivals.ts";
 import type { RootView } from "./root_view.ts";
 
 export class Pass {
@@ -13,7 +13,7 @@ export class Pass {
   readonly #ahead = [""];
   readonly #visited = new Set<string>();
   readonly #unreadable: string[] = [];
-  #examining: { folder: string; files: FoundFile[] } = { folder: "", files: [] };
+  #examining: Arrival[] = [];
 
   /** @throws {RootUnavailable} */
   constructor(view: RootView) {
@@ -27,10 +27,10 @@ export class Pass {
 
   /** One file or one folder. @returns Whether the walk goes on. @throws {RootUnavailable} */
   async step(): Promise<boolean> {
-    const file = this.#examining.files.pop();
-    if (file !== undefined) await this.#view.examine(this.#examining.folder, file);
+    const arrival = this.#examining.pop();
+    if (arrival !== undefined) await this.#view.examine(arrival);
     else await this.#visit(this.#ahead.pop()!);
-    if (this.#ahead.length > 0 || this.#examining.files.length > 0) return true;
+    if (this.#ahead.length > 0 || this.#examining.length > 0) return true;
     for (const folder of this.#view.folders()) {
       if (this.#hasVanished(folder)) await this.#view.vanish(folder);
     }
@@ -49,7 +49,7 @@ export class Pass {
     this.#visited.add(folder);
     this.files += visit.files;
     for (const subfolder of visit.subfolders) this.#ahead.push(subfolder);
-    this.#examining = { folder, files: visit.settled.reverse() };
+    this.#examining = visit.ready.reverse();
   }
 
   #hasVanished(folder: string): boolean {

@@ -9,9 +9,12 @@
  * A pass that can't go on (the root is gone, the store can't be read) ends with the problem in its summary,
  * and what was known in memory is forgotten, so the next one compares everything with the store.
  */
-import type { FoundFile } from "./folder_listing.ts";
+import { waitsBecause } from "./arrival_words.ts";
+import type { Arrival, ArrivalTimes } from "./arrivals.ts";
+import { joinPath } from "./folder_listing.ts";
 import { Hints } from "./hints.ts";
 import type { Observations, ScanProblem, ScanProgress, ScanSummary } from "./observations.ts";
+import type { NameRules } from "./name_rules.ts";
 import { Outbox } from "./outbox.ts";
 import { Pass } from "./pass.ts";
 import { type RootPlace, RootUnavailable } from "./root_folder.ts";
@@ -23,12 +26,16 @@ const PROGRESS_EVERY_MS = 1_000;
 
 export interface RootSettings extends RootPlace {
   settleMs: number;
+  /** How long a file without its end must be still to be taken as it is; never less than to settle. */
+  patienceMs: number;
   pollMs: number;
 }
 
 export interface RootScanParts extends Omit<RootViewParts, "outbox"> {
   /** Resolves when stored. */
   send(observations: Observations): Promise<void>;
+  /** Resolves when all that was sent of this root is answered, also by who scanned it before. */
+  quiet(): Promise<void>;
   /** A pass ended and all it told was answered; `requestIds` are those that asked for it. */
   onScanned(summary: ScanSummary, requestIds: number[]): void;
   onProgress(progress: ScanProgress): void;
@@ -50,7 +57,8 @@ export class RootScan {
   readonly #view: RootView;
   readonly #outbox: Outbox;
   readonly #hints: Hints;
-  #due: { folder: string; file: FoundFile }[] = [];
+  readonly #times: ArrivalTimes;
+  #due: Arrival[] = [];
   #running: RunningPass | null = null;
   #passDueMs = -Infinity;
   #requestIds: number[] = [];
@@ -62,7 +70,18 @@ export class RootScan {
     const { rootId } = settings;
     const { clock, send } = parts;
     this.#outbox = new Outbox({ rootId, clock, send, onRefused: (names) => this.#refused(names) });
-    this.#view = new RootView(settings, settings.settleMs, { ...parts, outbox: this.#outbox });
+    const { settleMs, patienceMs, pollMs } = settings;
+    this.#times = { settleMs, patienceMs: Math.max(settleMs, patienceMs), relookMs: pollMs };
+    this.#view = new RootView(settings, this.#times, { ...parts, outbox: this.#outbox });
+  }
+
+  /** Nothing is watched, see {@link RootView}. */
+  get isShare(): boolean {
+    return this.#view.isShare;
+  }
+
+  get rules(): NameRules {
+    return this.#view.rules;
   }
 
   /** When there is something to do again. */
@@ -70,7 +89,7 @@ export class RootScan {
     if (this.#running !== null || this.#due.length > 0 || this.#requestIds.length > 0) {
       return -Infinity;
     }
-    return Math.min(this.#passDueMs, this.#view.settling.nextDueMs, this.#hints.nextDueMs);
+    return Math.min(this.#passDueMs, this.#view.arrivals.nextDueMs, this.#hints.nextDueMs);
   }
 
   request(requestId: number): void {
@@ -112,16 +131,18 @@ export class RootScan {
 
   async #urgentStep(): Promise<boolean> {
     if (this.#due.length === 0) {
-      this.#due = this.#view.settling.takeDue().reverse();
+      this.#due = this.#view.arrivals.takeDue().reverse();
     }
     const next = this.#due.pop();
     if (next !== undefined) {
-      await this.#view.examine(next.folder, next.file);
+      await this.#view.examine(next);
       return true;
     }
-    const folder = this.#hints.takeDue(this.#parts.clock.nowMs());
+    const startedMs = this.#parts.clock.nowMs();
+    const folder = this.#hints.takeDue(startedMs);
     if (folder === undefined) return false;
     await this.#look(folder).catch((error) => this.#lookFailed(error));
+    this.#hints.took(folder, startedMs, this.#parts.clock.nowMs());
     return true;
   }
 
@@ -135,7 +156,7 @@ export class RootScan {
     for (const subfolder of visit.subfolders) {
       if (!this.#view.has(subfolder)) this.#hints.addNew(subfolder, this.#parts.clock.nowMs());
     }
-    for (const file of visit.settled) this.#due.push({ folder, file });
+    this.#due.push(...visit.ready);
   }
 
   #nearestKnown(folder: string): string | null {
@@ -163,7 +184,7 @@ export class RootScan {
       return false;
     }
     try {
-      this.#running ??= this.#begin(nowMs);
+      this.#running ??= await this.#begin(nowMs);
       if (await this.#running.pass.step()) this.#tellProgress(nowMs);
       else await this.#end(null);
     } catch (error) {
@@ -174,7 +195,11 @@ export class RootScan {
     return true;
   }
 
-  #begin(nowMs: number): RunningPass {
+  async #begin(nowMs: number): Promise<RunningPass> {
+    if (!this.#view.isSeeded) {
+      await this.#outbox.drain();
+      await this.#parts.quiet();
+    }
     const pass = new Pass(this.#view);
     const { seen: seenBefore, deleted: deletedBefore } = this.#view;
     const running = { pass, startedMs: nowMs, progressDueMs: nowMs + PROGRESS_EVERY_MS };
@@ -208,14 +233,25 @@ export class RootScan {
       rootId,
       files: running?.pass.files ?? 0,
       folders: running?.pass.folders ?? 0,
-      unsettled: this.#view.settling.size + this.#due.length,
-      unreadable: this.#view.problems.size,
+      ...this.#unsettled(),
+      fileSystem: this.#view.fileSystem,
+      isShare: this.#view.isShare,
+      unreadable: this.#view.pending.count("unreadable"),
       seen: this.#view.seen - (running?.seenBefore ?? this.#view.seen),
       deleted: this.#view.deleted - (running?.deletedBefore ?? this.#view.deleted),
       refused: running?.refused ?? 0,
       durationMs: Math.round(nowMs - (running?.startedMs ?? nowMs)),
       problem,
     };
+  }
+
+  #unsettled(): Pick<ScanSummary, "unsettled" | "unsettledSuchAs"> {
+    const awaited = [...this.#due, ...this.#view.arrivals.awaited()];
+    const [first] = awaited;
+    if (first === undefined) return { unsettled: 0, unsettledSuchAs: null };
+    const because = waitsBecause(first, this.#times, this.rules.marker);
+    const path = joinPath(first.folder, first.file.name);
+    return { unsettled: awaited.length, unsettledSuchAs: `${path}: ${because}` };
   }
 
   #refused(folders: Set<string>): void {

@@ -11,8 +11,10 @@ Deno.test("an old file is told at first sight, with size, mtime and hash", async
   world.write("a/b/x.csv", "hello");
   const summary = await world.scanNow();
   const mtimeMs = world.wallMs - 60_000;
+  const { ctime, ino: inode } = Deno.lstatSync(`${world.root}/a/b/x.csv`);
+  const stamp = { size: 5, mtimeMs, ctimeMs: ctime!.getTime(), inode };
   assert.deepEqual(world.take("seen"), [
-    { folder: "a/b", name: "x.csv", size: 5, mtimeMs, contentHash: sha256("hello") },
+    { folder: "a/b", name: "x.csv", ...stamp, contentHash: sha256("hello"), note: null },
   ]);
   assert.equal(summary.files, 1);
   assert.equal(summary.folders, 3);
@@ -92,7 +94,7 @@ Deno.test("changes, a change back and deletions are told by the next pass", asyn
   world.write(".keep", "");
   Deno.removeSync(`${world.root}/x.csv`);
   await world.scanNow();
-  assert.deepEqual(world.take("deleted"), [{ folder: "", name: "x.csv" }]);
+  assert.deepEqual(world.take("deleted"), [{ folder: "", name: "x.csv", ignored: false }]);
 });
 
 Deno.test("a vanished folder takes its files with it, also after a restart", async () => {

@@ -3,18 +3,23 @@
  *
  * In memory is one digest per folder: a folder whose digest is unchanged needs no question to the
  * store. A folder without a digest (null) is compared with the store the next time; it loses its digest
- * whenever something in it is unsettled, unreadable, or was told to the store and refused. The store is
+ * whenever something in it is arriving, unreadable, or was told to the store and refused. The store is
  * the authority on what is known, the disk on what is there; this view may be forgotten at any time.
  */
+import { waitsBecause } from "./arrival_words.ts";
+import { type Arrival, Arrivals, type ArrivalTimes } from "./arrivals.ts";
 import type { ScanClock } from "./clock.ts";
 import { type Disk, sameStamp } from "./disk.ts";
-import { type FolderListing, type FoundFile, joinPath, reasonOf } from "./folder_listing.ts";
+import { type FolderListing, joinPath, reasonOf } from "./folder_listing.ts";
 import type { KnownFiles } from "./known_files.ts";
+import { ignoresPath, type NameRules } from "./name_rules.ts";
 import type { Outbox } from "./outbox.ts";
-import { Problems } from "./problems.ts";
+import { Pending } from "./pending.ts";
 import { RootFolder, type RootPlace } from "./root_folder.ts";
-import { Settling } from "./settling.ts";
-import { Stopped } from "./stopped.ts";
+import { tailOf, takeFile, type Taking, type TakingParts } from "./taking.ts";
+
+/** A file that waits for longer is told to be arriving; most have been taken by then. */
+const UNTOLD_MS_MAX = 3_000;
 
 export interface RootViewParts {
   disk: Disk;
@@ -25,34 +30,63 @@ export interface RootViewParts {
 }
 
 export type Visit =
-  | { state: "listed"; files: number; subfolders: string[]; settled: FoundFile[] }
+  | { state: "listed"; files: number; subfolders: string[]; ready: Arrival[] }
   | { state: "gone" | "unreadable" };
 
 export class RootView {
-  readonly settling: Settling;
-  readonly problems = new Problems();
+  readonly arrivals: Arrivals;
+  readonly pending = new Pending();
   /** Files told so far. */
   seen = 0;
   deleted = 0;
   readonly #rootId: number;
   readonly #folder: RootFolder;
+  readonly #times: ArrivalTimes;
   readonly #parts: RootViewParts;
+  readonly #taking: TakingParts;
   readonly #digests = new Map<string, string | null>();
-  /** Whether the folders that the store knows are among the digests. */
+  /** Whether what the store knows has been taken over: folders among the digests, and what is pending. */
   #seeded = false;
 
-  constructor(place: RootPlace, settleMs: number, parts: RootViewParts) {
+  constructor(place: RootPlace, times: ArrivalTimes, parts: RootViewParts) {
     this.#rootId = place.rootId;
     this.#folder = new RootFolder(parts.disk, place);
+    this.#times = times;
     this.#parts = parts;
-    this.settling = new Settling(settleMs, parts.clock);
+    this.arrivals = new Arrivals({
+      times,
+      clock: parts.clock,
+      isShare: () => this.isShare,
+      tailOf: (folder, { name }) => tailOf(parts.disk, this.#folder.path(folder, name)),
+    });
+    const { disk, breathe } = parts;
+    this.#taking = { disk, breathe, times, folder: this.#folder, arrivals: this.arrivals };
   }
 
-  /** Must come before a pass. @throws {RootUnavailable} */
+  get rules(): NameRules {
+    return this.#folder.rules;
+  }
+
+  get isShare(): boolean {
+    return this.#folder.isShare;
+  }
+
+  get fileSystem(): string | null {
+    return this.#folder.fileSystem;
+  }
+
+  /** Whether {@link open} asks the store. */
+  get isSeeded(): boolean {
+    return this.#seeded;
+  }
+
+  /** Must come before a pass; if it is not seeded, all that was told before must be answered. @throws {RootUnavailable} */
   open(): void {
     this.#folder.open();
     if (this.#seeded) return;
-    for (const folder of this.#parts.known.folders(this.#rootId)) this.#digests.set(folder, null);
+    this.pending.reset(this.#parts.known.pending(this.#rootId));
+    const folders = [...this.#parts.known.folders(this.#rootId), ...this.pending.folders()];
+    for (const folder of folders) this.#digests.set(folder, null);
     this.#seeded = true;
   }
 
@@ -68,6 +102,7 @@ export class RootView {
   /** Compares the folders with the store again: something said of them did not get there. */
   refused(folders: Iterable<string>): void {
     for (const folder of folders) this.#digests.set(folder, null);
+    this.#seeded = false;
   }
 
   forget(): void {
@@ -77,7 +112,7 @@ export class RootView {
 
   /**
    * Reads one folder and tells what is gone from it.
-   * @returns Its changed files that have settled, to be examined.
+   * @returns Its changed files that are ready, to be examined.
    * @throws {RootUnavailable}
    */
   async visit(folder: string): Promise<Visit> {
@@ -85,44 +120,61 @@ export class RootView {
     if (typeof listing === "string") return { state: listing };
     const { files: { length: files }, subfolders } = listing;
     const unchanged = this.#digests.get(folder) === listing.digest;
-    const settled = unchanged ? [] : await this.#compare(folder, listing);
+    const ready = unchanged ? [] : await this.#compare(folder, listing);
     return {
       state: "listed",
       files,
       subfolders: subfolders.map((name) => joinPath(folder, name)),
-      settled,
+      ready,
     };
   }
 
-  /** Hashes a file and tells it, unless it changes meanwhile: then it has to settle again. */
-  async examine(folder: string, file: FoundFile): Promise<void> {
-    const contentHash = await this.#hashIfStill(folder, file);
-    if (contentHash === null) return this.#doubt(folder);
-    this.problems.end(folder, file.name);
-    this.seen++;
-    const { name, size, mtimeMs } = file;
-    await this.#parts.outbox.seen({ folder, name, size, mtimeMs, contentHash });
+  /** Takes a file and tells it; unless it changed or has no end yet: then it has to wait. */
+  async examine(arrival: Arrival): Promise<void> {
+    const { folder, file: { name } } = arrival;
+    const taking = await takeFile(arrival, this.#taking);
+    if (taking.state === "taken") return await this.#seen(arrival, taking);
+    this.#doubt(folder);
+    if (taking.state === "unreadable") await this.#cannotRead(folder, name, taking.reason);
+    const waiting = taking.state === "moved"
+      ? this.arrivals.putBack(arrival, taking.file, taking.tail)
+      : taking.state === "open"
+      ? this.arrivals.keepOpen(arrival, taking.tail, taking.missing)
+      : null;
+    if (waiting !== null) await this.#isArriving(waiting);
   }
 
   /** Tells all files of a folder that is no longer there. @throws {RootUnavailable} */
   async vanish(folder: string): Promise<void> {
     this.#digests.delete(folder);
-    this.settling.drop(folder);
-    for (const name of this.problems.names(folder)) await this.#endProblem(folder, name);
+    this.arrivals.drop(folder);
+    for (const name of this.pending.names(folder)) await this.#end(folder, name);
     await this.#delete(folder, [...(await this.#knownFiles(folder)).keys()]);
+  }
+
+  async #seen(
+    { folder, file: { name, size, mtimeMs, ctimeMs, inode } }: Arrival,
+    { contentHash, note }: Extract<Taking, { state: "taken" }>,
+  ): Promise<void> {
+    // That it was arriving may be in the outbox, and must not come behind.
+    if (this.pending.end(folder, name)) await this.#parts.outbox.flush();
+    this.seen++;
+    const stamp = { size, mtimeMs, ctimeMs, inode };
+    await this.#parts.outbox.seen({ folder, name, ...stamp, contentHash, note });
   }
 
   async #list(folder: string): Promise<FolderListing | "gone" | "unreadable"> {
     try {
       const listing = this.#folder.list(folder);
       if (folder === "" && listing.empty) this.#mustBeUnknown();
-      await this.#endProblem(folder, "");
+      await this.#end(folder, "");
       return listing;
     } catch (error) {
       if (folder === "") throw error;
-      if (error instanceof Deno.errors.NotFound) return "gone";
+      const { NotFound, NotADirectory } = Deno.errors;
+      if (error instanceof NotFound || error instanceof NotADirectory) return "gone";
       this.#digests.set(folder, null); // remembered, so that its vanishing is noticed
-      await this.#beginProblem(folder, "", reasonOf(error));
+      await this.#cannotRead(folder, "", reasonOf(error));
       return "unreadable";
     }
   }
@@ -137,29 +189,32 @@ export class RootView {
     );
   }
 
-  async #compare(folder: string, listing: FolderListing): Promise<FoundFile[]> {
+  async #compare(folder: string, listing: FolderListing): Promise<Arrival[]> {
     const known = await this.#knownFiles(folder);
     const changed = listing.files.filter((file) => !sameStamp(known.get(file.name), file));
-    const settled = this.settling.admit(folder, changed);
-    const clean = settled.length === changed.length;
+    const ready = this.arrivals.admit(folder, changed, known);
+    const clean = ready.length === changed.length;
     this.#digests.set(folder, clean ? listing.digest : null); // before telling: a refusal takes it away
     const present = new Set(listing.files.map((file) => file.name));
     const isGone = (name: string) => !present.has(name) && !listing.problems.has(name);
     await this.#delete(folder, [...known.keys()].filter(isGone));
-    await this.#updateProblems(folder, listing, new Set(changed.map((file) => file.name)));
-    return settled;
+    await this.#updatePending(folder, listing, new Set(changed.map((file) => file.name)));
+    return ready;
   }
 
-  /** A file that could not be read stays a problem until it is read: `changed` are still to be. */
-  async #updateProblems(
+  /** What was in the way of a file stays so until it is taken: `changed` are still to be. */
+  async #updatePending(
     folder: string,
     listing: FolderListing,
     changed: Set<string>,
   ): Promise<void> {
-    for (const name of this.problems.names(folder)) {
-      if (!listing.problems.has(name) && !changed.has(name)) await this.#endProblem(folder, name);
+    for (const name of this.pending.names(folder)) {
+      if (!listing.problems.has(name) && !changed.has(name)) await this.#end(folder, name);
     }
-    for (const [name, reason] of listing.problems) await this.#beginProblem(folder, name, reason);
+    for (const [name, reason] of listing.problems) await this.#cannotRead(folder, name, reason);
+    for (const { arrival, waitMs } of this.arrivals.of(folder)) {
+      if (waitMs > UNTOLD_MS_MAX || arrival.isMoving) await this.#isArriving(arrival);
+    }
   }
 
   /** As the store will know them once all that was told is stored. */
@@ -170,44 +225,32 @@ export class RootView {
 
   async #delete(folder: string, names: string[]): Promise<void> {
     if (names.length > 0) this.#folder.mustBeTheSame();
-    for (const name of names) await this.#parts.outbox.deleted({ folder, name });
-    this.deleted += names.length;
-  }
-
-  async #hashIfStill(folder: string, file: FoundFile): Promise<string | null> {
-    const { disk, breathe } = this.#parts;
-    const path = this.#folder.path(folder, file.name);
-    try {
-      if (!this.#isStill(folder, file, path)) return null;
-      const contentHash = await disk.hash(path, breathe);
-      return this.#isStill(folder, file, path) ? contentHash : null;
-    } catch (error) {
-      if (error instanceof Stopped) throw error;
-      // gone is no problem: the next look at the folder tells
-      if (!(error instanceof Deno.errors.NotFound)) {
-        await this.#beginProblem(folder, file.name, reasonOf(error));
-      }
-      return null;
+    for (const name of names) {
+      const ignored = ignoresPath(this.rules, folder, name);
+      await this.#parts.outbox.deleted({ folder, name, ignored });
     }
-  }
-
-  #isStill(folder: string, file: FoundFile, path: string): boolean {
-    const { size, mtimeMs } = this.#parts.disk.stat(path);
-    if (sameStamp(file, { size, mtimeMs })) return true;
-    this.settling.putBack(folder, { name: file.name, size, mtimeMs });
-    return false;
+    this.deleted += names.length;
   }
 
   #doubt(folder: string): void {
     if (this.#digests.has(folder)) this.#digests.set(folder, null);
   }
 
-  async #beginProblem(folder: string, name: string, reason: string): Promise<void> {
-    if (!this.problems.begin(folder, name, reason)) return;
+  async #cannotRead(folder: string, name: string, reason: string): Promise<void> {
+    if (!this.pending.begin({ folder, name, kind: "unreadable", reason })) return;
     await this.#parts.outbox.unreadable({ folder, name, reason });
   }
 
-  async #endProblem(folder: string, name: string): Promise<void> {
-    if (this.problems.end(folder, name)) await this.#parts.outbox.mended({ folder, name });
+  async #isArriving(arrival: Arrival): Promise<void> {
+    const { folder, file: { name, size, mtimeMs } } = arrival;
+    const reason = waitsBecause(arrival, this.#times, this.rules.marker);
+    if (!this.pending.begin({ folder, name, kind: "arriving", reason })) return;
+    await this.#parts.outbox.arriving({ folder, name, size, mtimeMs, reason });
+  }
+
+  async #end(folder: string, name: string): Promise<void> {
+    if (!this.pending.end(folder, name)) return;
+    await this.#parts.outbox.flush(); // that it began may be in there, and must not come behind
+    await this.#parts.outbox.mended({ folder, name });
   }
 }

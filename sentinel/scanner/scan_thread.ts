@@ -26,7 +26,7 @@ export class ScanThread {
   readonly #parts: ScanThreadParts;
   readonly #roots = new Map<number, RootScan>();
   readonly #watches = new Map<number, Watch | null>();
-  readonly #answers = new Map<number, PromiseWithResolvers<void>>();
+  readonly #answers = new Map<number, PromiseWithResolvers<void> & { rootId: number }>();
   #inbox: ToThread[] = [];
   #known: KnownFiles | null = null;
   #batchId = 0;
@@ -113,11 +113,12 @@ export class ScanThread {
       ...{ disk: this.#parts.disk, clock: this.#parts.clock, known: this.#known! },
       breathe: this.#breathe,
       send: (observations) => this.#send(observations),
+      quiet: () => this.#quiet(settings.rootId),
       onScanned: (summary, requestIds) => this.#scanned(settings, summary, requestIds),
       onProgress: (progress) => this.#parts.post({ type: "progress", progress }),
     });
     this.#roots.set(settings.rootId, scan);
-    this.#watch(settings);
+    this.#watch(settings, scan);
   }
 
   #removeRoot(rootId: number, scan: RootScan): void {
@@ -127,12 +128,19 @@ export class ScanThread {
   }
 
   #scanned(settings: RootSettings, summary: ScanSummary, requestIds: number[]): void {
-    if (summary.problem?.kind === "root_unavailable") this.#unwatch(settings.rootId);
-    if (summary.problem === null && !this.#watches.has(settings.rootId)) this.#watch(settings);
+    const { rootId } = settings;
+    const scan = this.#roots.get(rootId);
+    if (summary.problem?.kind === "root_unavailable" || summary.isShare) this.#unwatch(rootId);
+    if (summary.problem === null && !this.#watches.has(rootId) && scan !== undefined) {
+      this.#watch(settings, scan);
+    }
     this.#parts.post({ type: "scanned", summary, requestIds });
   }
 
-  #watch({ rootId, name, directory, excludedFolders }: RootSettings): void {
+  /** Not a share: what other hosts do there gives no events, and asking for them may cost much. */
+  #watch({ rootId, name, directory, excludedFolders }: RootSettings, scan: RootScan): void {
+    if (scan.isShare) return;
+    const { rules } = scan;
     const onHint = (folder: string) => {
       this.#roots.get(rootId)?.hint(folder);
       this.#wake();
@@ -144,7 +152,7 @@ export class ScanThread {
       this.#parts.post({ type: "unwatched", rootId, message });
     };
     try {
-      this.#watches.set(rootId, watchFolder({ directory, excludedFolders, onHint, onEnd }));
+      this.#watches.set(rootId, watchFolder({ directory, excludedFolders, rules, onHint, onEnd }));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) onEnd(error);
     }
@@ -158,10 +166,15 @@ export class ScanThread {
   #send(observations: Observations): Promise<void> {
     if (this.#stopping) return Promise.reject(new Stopped());
     const batchId = ++this.#batchId;
-    const answer = Promise.withResolvers<void>();
+    const answer = { ...Promise.withResolvers<void>(), rootId: observations.rootId };
     this.#answers.set(batchId, answer);
     this.#parts.post({ type: "observations", batchId, observations });
     return answer.promise;
+  }
+
+  async #quiet(rootId: number): Promise<void> {
+    const unanswered = [...this.#answers.values()].filter((answer) => answer.rootId === rootId);
+    await Promise.allSettled(unanswered.map(({ promise }) => promise));
   }
 
   #answered(batchId: number, stored: boolean): void {

@@ -6,20 +6,27 @@
  * `onObservations` could not store is told again by the next walk.
  */
 import type { FromThread, ToThread } from "./messages.ts";
+import type { NameRulesOptions } from "./name_rules.ts";
 import type { Observations, ScanProgress, ScanSummary } from "./observations.ts";
 import type { RootSettings } from "./root_scan.ts";
 
 export const SETTLE_MS_DEFAULT = 2_000;
 export const POLL_MS_DEFAULT = 10_000;
+const PATIENCE_SETTLE_TIMES = 10;
+const PATIENCE_MS_MIN = 60_000;
 const STOP_MS_MAX = 5_000;
 
-export interface ScannerRoot {
+export interface ScannerRoot extends NameRulesOptions {
   rootId: number;
   name: string;
   /** Absolute path. */
   directory: string;
   /** How long a file must be still before it counts; default 2 s. */
   settleMs?: number;
+  /** How long one without its end must be still to be taken as it is; default {@link patienceMsDefault}. */
+  patienceMs?: number;
+  /** Nothing is watched, and neither the root's clock nor its inodes are believed; null: by its file system. */
+  pollOnly?: boolean | null;
   /** Time between two walks, at least; default 10 s. A walk that takes long is repeated less often. */
   pollMs?: number;
 }
@@ -81,10 +88,11 @@ export class Scanner {
   /** From now on these are the roots; those that stay the same go on undisturbed. */
   setRoots(roots: readonly ScannerRoot[]): void {
     const { excludedFolders } = this.#options;
-    this.#roots = roots.map((root) => ({
-      ...{ settleMs: SETTLE_MS_DEFAULT, pollMs: POLL_MS_DEFAULT, excludedFolders },
-      ...root,
-    }));
+    this.#roots = roots.map((root) => {
+      const settleMs = root.settleMs ?? SETTLE_MS_DEFAULT;
+      const times = { settleMs, patienceMs: patienceMsDefault(settleMs), pollMs: POLL_MS_DEFAULT };
+      return { ...times, excludedFolders, ...root };
+    });
     this.#post({ type: "roots", roots: this.#roots });
   }
 
@@ -175,6 +183,11 @@ export class Scanner {
   #post(message: ToThread): void {
     this.#worker?.postMessage(message);
   }
+}
+
+/** Ten times the settle time, at least a minute. */
+export function patienceMsDefault(settleMs: number): number {
+  return Math.max(PATIENCE_SETTLE_TIMES * settleMs, PATIENCE_MS_MIN);
 }
 
 function startThread(): Worker {

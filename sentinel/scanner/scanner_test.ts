@@ -4,8 +4,8 @@ import type { Observations } from "./observations.ts";
 import { Scanner, type ScannerOptions } from "./scanner.ts";
 
 const FILES =
-  `CREATE TABLE files (root_id, folder, name, size, mtime_ms, current_version_id DEFAULT 1,
-  deleted_at_ms, PRIMARY KEY (root_id, folder, name))`;
+  `CREATE TABLE files (root_id, folder, name, size, mtime_ms, ctime_ms, inode, problem, arriving,
+  current_version_id DEFAULT 1, deleted_at_ms, PRIMARY KEY (root_id, folder, name))`;
 
 /** A root, a database with the one table that the thread reads, and a scanner that never polls by itself. */
 class Site {

@@ -1,11 +1,15 @@
 /** For tests: one root on the real disk, a store in memory, a clock that moves only when told to. */
 import { type Disk, openDisk, type Stamp } from "./disk.ts";
 import type { KnownFiles } from "./known_files.ts";
+import type { PendingFile } from "./pending.ts";
+import { joinPath } from "./folder_listing.ts";
 import type { Observations, ScanSummary, SeenFile } from "./observations.ts";
-import { RootScan } from "./root_scan.ts";
+import type { Reading } from "./reading.ts";
+import { RootScan, type RootSettings } from "./root_scan.ts";
 
 export const SETTLE_MS = 2_000;
 export const POLL_MS = 10_000;
+export const PATIENCE_MS = 60_000;
 const STEPS_MAX = 100_000;
 
 export class ScanWorld {
@@ -19,25 +23,32 @@ export class ScanWorld {
   onHash: (path: string) => void = () => {};
   hashes = 0;
   refuse = false;
-  readonly scan: RootScan;
+  /** Of the file system; null for a local one. */
+  fileSystem: string | null = null;
+  /** Absolute path to what the file system says in place of the truth. */
+  readonly stamps = new Map<string, Partial<Stamp>>();
+  scan: RootScan;
+  #settings: RootSettings;
   readonly #files = new Map<string, Map<string, SeenFile>>();
+  readonly #pending = new Map<string, PendingFile>();
   #nowMs = 0;
   readonly #startedAtMs = Date.now();
 
-  constructor(excludedNames: string[] = []) {
+  constructor(excludedNames: string[] = [], rules: Partial<RootSettings> = {}) {
     Deno.mkdirSync(this.root);
     const excludedFolders = excludedNames.map((name) => `${this.root}/${name}`);
-    const settings = { rootId: 1, name: "in", directory: this.root, excludedFolders };
-    this.scan = new RootScan({ ...settings, settleMs: SETTLE_MS, pollMs: POLL_MS }, {
-      disk: this.#disk(),
-      known: this.#known(),
-      clock: { nowMs: () => this.#nowMs, wallMs: () => this.wallMs },
-      breathe: () => Promise.resolve(),
-      // deno-lint-ignore require-await
-      send: async (observations) => this.#store(observations),
-      onScanned: (summary) => this.summaries.push(summary),
-      onProgress: () => {},
-    });
+    this.#settings = {
+      ...{ rootId: 1, name: "in", directory: this.root, excludedFolders },
+      ...{ settleMs: SETTLE_MS, patienceMs: PATIENCE_MS, pollMs: POLL_MS },
+      ...rules,
+    };
+    this.scan = this.#newScan();
+  }
+
+  /** The root goes on under other rules, as after a change or a restart. */
+  restart(rules: Partial<RootSettings> = {}): void {
+    this.#settings = { ...this.#settings, ...rules };
+    this.scan = this.#newScan();
   }
 
   get nowMs(): number {
@@ -98,7 +109,9 @@ export class ScanWorld {
   }
 
   /** All that was told, of one kind, since the last call. */
-  take<K extends "seen" | "deleted" | "unreadable" | "mended">(kind: K): Observations[K][number][] {
+  take<K extends "seen" | "deleted" | "unreadable" | "arriving" | "mended">(
+    kind: K,
+  ): Observations[K][number][] {
     return this.batches.flatMap((batch) => batch[kind].splice(0) as Observations[K]);
   }
 
@@ -106,23 +119,53 @@ export class ScanWorld {
     Deno.removeSync(this.directory, { recursive: true });
   }
 
+  /** What the store holds as being in the way of files, sorted: path and reason. */
+  waiting(): [string, string][] {
+    return [...this.#pending].map(([path, { reason }]): [string, string] => [path, reason]).sort();
+  }
+
+  #newScan(): RootScan {
+    return new RootScan(this.#settings, {
+      disk: this.#disk(),
+      known: this.#known(),
+      clock: { nowMs: () => this.#nowMs, wallMs: () => this.wallMs },
+      breathe: () => Promise.resolve(),
+      // deno-lint-ignore require-await
+      send: async (observations) => this.#store(observations),
+      quiet: () => Promise.resolve(),
+      onScanned: (summary) => this.summaries.push(summary),
+      onProgress: () => {},
+    });
+  }
+
   #store(observations: Observations): void {
     if (this.refuse) throw new Error("The store is closed for today");
     this.batches.push(structuredClone(observations));
-    for (const file of observations.seen) {
+    const { seen, deleted, unreadable, arriving, mended } = observations;
+    for (const file of mended) this.#pending.delete(joinPath(file.folder, file.name));
+    for (const file of seen) {
       const files = this.#files.get(file.folder) ?? new Map<string, SeenFile>();
       this.#files.set(file.folder, files.set(file.name, file));
+      this.#pending.delete(joinPath(file.folder, file.name));
     }
-    for (const { folder, name } of observations.deleted) {
+    for (const { folder, name } of deleted) {
       this.#files.get(folder)?.delete(name);
       if (this.#files.get(folder)?.size === 0) this.#files.delete(folder);
+      this.#pending.delete(joinPath(folder, name));
     }
+    for (const file of unreadable) this.#wait({ ...file, kind: "unreadable" });
+    for (const file of arriving) this.#wait({ ...file, kind: "arriving" });
+  }
+
+  #wait(file: PendingFile): void {
+    this.#pending.set(joinPath(file.folder, file.name), file);
   }
 
   #known(): KnownFiles {
     return {
       folder: (_rootId, folder) => new Map<string, Stamp>(this.#files.get(folder) ?? []),
       folders: () => [...this.#files.keys()],
+      pending: () => [...this.#pending.values()],
       close: () => {},
     };
   }
@@ -134,17 +177,32 @@ export class ScanWorld {
       if (error !== undefined) throw error;
       return ask(path);
     };
+    const orTold = <T extends Stamp>(ask: (path: string) => T) => (path: string): T => {
+      return { ...ask(path), ...this.stamps.get(path) };
+    };
     return {
       readFolder: orBroken(disk.readFolder),
-      lstat: disk.lstat,
-      stat: disk.stat,
+      lstat: orTold(disk.lstat),
+      stat: orTold(disk.stat),
       realPath: disk.realPath,
       identity: orBroken(disk.identity),
-      hash: async (path, breathe) => {
+      networkFileSystem: () => this.fileSystem,
+      open: orBroken((path) => this.#counted(path, disk.open(path))),
+    };
+  }
+
+  /** A reading of the whole file counts as a hash. */
+  #counted(path: string, reading: Reading): Reading {
+    return {
+      head: () => reading.head(),
+      whole: () => null,
+      tail: (bytesMax) => reading.tail(bytesMax),
+      read: async (take, breathe) => {
         this.hashes++;
         this.onHash(path);
-        return await orBroken((path) => disk.hash(path, breathe))(path);
+        await reading.read(take, breathe);
       },
+      [Symbol.dispose]: () => reading[Symbol.dispose](),
     };
   }
 }

@@ -2,7 +2,7 @@
  * Hints from the operating system: in which folder something happened. They may be lost, late or
  * doubled; a folder that is made and filled at once gives no hint for the files in it.
  */
-import { isIgnored } from "./ignored_names.ts";
+import { ignoresPath, type NameRules } from "./name_rules.ts";
 
 export interface Watch {
   close(): void;
@@ -13,6 +13,7 @@ export interface WatchOptions {
   directory: string;
   /** Absolute paths whose events are of no interest. */
   excludedFolders: readonly string[];
+  rules: NameRules;
   /** The folder within the directory, "" for its own. */
   onHint(folder: string): void;
   /** There will be no more hints. */
@@ -30,7 +31,7 @@ export function watchFolder(options: WatchOptions): Watch {
     for await (const { kind, paths } of watcher) {
       if (kind === "access") continue; // reading and hashing are accesses, too
       for (const path of paths.filter((path) => !isExcluded(path))) {
-        const folder = folderOf(path, directory);
+        const folder = folderOf(path, directory, options.rules);
         if (folder !== null) options.onHint(folder);
       }
     }
@@ -44,8 +45,11 @@ export function watchFolder(options: WatchOptions): Watch {
 }
 
 /** The folder that holds the path, relative to the directory; null if scanning would ignore the path. */
-export function folderOf(path: string, directory: string): string | null {
+export function folderOf(path: string, directory: string, rules: NameRules): string | null {
   if (!path.startsWith(`${directory}/`)) return null;
-  const names = path.slice(directory.length + 1).split("/");
-  return names.some(isIgnored) ? null : names.slice(0, -1).join("/");
+  const inside = path.slice(directory.length + 1);
+  const slash = inside.lastIndexOf("/");
+  const [folder, name] = [inside.slice(0, Math.max(0, slash)), inside.slice(slash + 1)];
+  if (rules.marker?.isMarker(name)) return folder;
+  return ignoresPath(rules, folder, name) ? null : folder;
 }

@@ -3,29 +3,37 @@ import type { DatabaseSync } from "node:sqlite";
 import { statement } from "./statement.ts";
 import type { CurrentFile, Observations, Refusal, WantedJob } from "./store.ts";
 
-const FIND_FILE = `SELECT f.id, f.current_version_id, f.deleted_at_ms, v.content_hash
+const FIND_FILE = `SELECT f.id, f.current_version_id, f.deleted_at_ms, f.problem, v.content_hash
   FROM files f LEFT JOIN file_versions v ON v.id = f.current_version_id
   WHERE f.root_id = :rootId AND f.folder = :folder AND f.name = :name`;
 const ADD_FILE = `INSERT INTO files (root_id, folder, name, size, mtime_ms)
   VALUES (:rootId, :folder, :name, :size, :mtimeMs)`;
 const ADD_VERSION = `INSERT INTO file_versions (file_id, content_hash, size, seen_at_ms)
   VALUES (:fileId, :contentHash, :size, :nowMs)`;
-const SEE_FILE = `UPDATE files SET size = :size, mtime_ms = :mtimeMs,
-    current_version_id = :versionId, deleted_at_ms = NULL, problem = NULL
+const SEE_FILE = `UPDATE files SET size = :size, mtime_ms = :mtimeMs, ctime_ms = :ctimeMs,
+    inode = :inode, note = :note, current_version_id = :versionId, deleted_at_ms = NULL,
+    problem = NULL, arriving = NULL
   WHERE id = :fileId`;
-const DELETE_FILE = `UPDATE files SET deleted_at_ms = :nowMs, problem = NULL
+const DELETE_FILE = `UPDATE files SET deleted_at_ms = :nowMs, problem = NULL, arriving = NULL,
+    note = :note
   WHERE root_id = :rootId AND folder = :folder AND name = :name AND deleted_at_ms IS NULL
   RETURNING id`;
 const UNREADABLE_FILE = `INSERT INTO files (root_id, folder, name, size, mtime_ms, problem)
   VALUES (:rootId, :folder, :name, 0, 0, :reason)
-  ON CONFLICT (root_id, folder, name) DO UPDATE SET problem = :reason, deleted_at_ms = NULL`;
-// A row that only ever was a problem names no file we know.
-const MEND_FILE = `UPDATE files SET problem = NULL,
+  ON CONFLICT (root_id, folder, name)
+    DO UPDATE SET problem = :reason, arriving = NULL, deleted_at_ms = NULL`;
+// What was deleted and arrives again stays so until it is taken: its old version is not there to be read.
+const ARRIVING_FILE = `INSERT INTO files (root_id, folder, name, size, mtime_ms, arriving)
+  VALUES (:rootId, :folder, :name, :size, :mtimeMs, :reason)
+  ON CONFLICT (root_id, folder, name) DO UPDATE SET arriving = :reason, problem = NULL`;
+// A row that only ever was a problem, or arriving, names no file we know.
+const MEND_FILE = `UPDATE files SET problem = NULL, arriving = NULL,
     deleted_at_ms = CASE WHEN current_version_id IS NULL THEN :nowMs ELSE deleted_at_ms END
-  WHERE root_id = :rootId AND folder = :folder AND name = :name AND problem IS NOT NULL`;
+  WHERE root_id = :rootId AND folder = :folder AND name = :name
+    AND (problem IS NOT NULL OR arriving IS NOT NULL)`;
 const CANCEL_OF_FILE = `UPDATE processing_jobs
   SET state = 'CANCELLED', finished_at_ms = :nowMs, error_kind = NULL,
-      error_message = 'The file was deleted before its turn came'
+      error_message = coalesce(:note, 'The file was deleted before its turn came')
   WHERE file_id = :fileId AND state = 'QUEUED'`;
 const CURRENT_FILES = `SELECT id, current_version_id, folder, name FROM files
   WHERE id > :afterFileId AND deleted_at_ms IS NULL AND current_version_id IS NOT NULL
@@ -68,10 +76,13 @@ const CANCEL = `UPDATE processing_jobs
       error_message = 'Cancelled by an operator'
   WHERE id = :jobId AND state = 'QUEUED'`;
 
+const IGNORED = "It no longer counts by the rules of its root";
+
 interface FileRow {
   id: number;
   current_version_id: number | null;
   deleted_at_ms: number | null;
+  problem: string | null;
   content_hash: string | null;
 }
 interface CurrentRow {
@@ -106,6 +117,7 @@ export function sqliteIntake(db: DatabaseSync) {
     seeFile: statement(db, SEE_FILE),
     deleteFile: statement<{ id: number }>(db, DELETE_FILE),
     unreadableFile: statement(db, UNREADABLE_FILE),
+    arrivingFile: statement(db, ARRIVING_FILE),
     mendFile: statement(db, MEND_FILE),
     cancelOfFile: statement(db, CANCEL_OF_FILE),
     currentFiles: statement<CurrentRow>(db, CURRENT_FILES),
@@ -139,13 +151,16 @@ export function sqliteIntake(db: DatabaseSync) {
   ): CurrentFile | null {
     const place = { rootId, folder: seen.folder, name: seen.name };
     const known = sql.findFile.get(place);
-    const stat = { size: seen.size, mtimeMs: seen.mtimeMs };
+    const { size, mtimeMs, ctimeMs = null, inode = null, note = null } = seen;
+    const stat = { size, mtimeMs, ctimeMs, inode, note };
     const fileId = known ? known.id : sql.addFile.run({ ...place, ...stat }).lastId;
     const sameVersion = known?.content_hash === contentHash ? known.current_version_id : null;
     const versionId = sameVersion ??
-      sql.addVersion.run({ fileId, contentHash, size: seen.size, nowMs }).lastId;
+      sql.addVersion.run({ fileId, contentHash, size, nowMs }).lastId;
     sql.seeFile.run({ fileId, versionId, ...stat });
-    const returned = known !== undefined && known.deleted_at_ms !== null;
+    // A problem may have brought back a file whose jobs were cancelled when it was deleted.
+    const returned = known !== undefined &&
+      (known.deleted_at_ms !== null || known.problem !== null);
     return sameVersion !== null && !returned ? null : { fileId, versionId, path: pathOf(seen) };
   }
 
@@ -194,11 +209,13 @@ export function sqliteIntake(db: DatabaseSync) {
       const { rootId } = observations;
       for (const mended of observations.mended) sql.mendFile.run({ rootId, ...mended, nowMs });
       const changed = observations.seen.map((seen) => see(rootId, seen, nowMs));
-      for (const gone of observations.deleted) {
-        const row = sql.deleteFile.get({ rootId, ...gone, nowMs });
-        if (row) sql.cancelOfFile.run({ fileId: row.id, nowMs });
+      for (const { folder, name, ignored = false } of observations.deleted) {
+        const note = ignored ? IGNORED : null;
+        const row = sql.deleteFile.get({ rootId, folder, name, nowMs, note });
+        if (row) sql.cancelOfFile.run({ fileId: row.id, nowMs, note });
       }
       for (const bad of observations.unreadable) sql.unreadableFile.run({ rootId, ...bad });
+      for (const file of observations.arriving ?? []) sql.arrivingFile.run({ rootId, ...file });
       return changed.filter((file) => file !== null);
     },
     currentFiles(afterFileId: number, limit: number): CurrentFile[] {

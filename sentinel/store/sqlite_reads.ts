@@ -30,7 +30,7 @@ const JOB = `j.id, j.plugin_name AS plugin, p.version, p.artifact_hash, r.name A
 const JOB_TABLES = `processing_jobs j JOIN plugin_manifests p ON p.id = j.plugin_id
   JOIN files f ON f.id = j.file_id JOIN source_roots r ON r.id = f.root_id`;
 const JOB_DETAILS = `SELECT ${JOB}, v.size AS file_size, v.content_hash, j.plugin_id, j.root_id,
-    j.failures, j.lost_workers, j.memory_mb,
+    j.failures, j.lost_workers, j.memory_mb, f.note AS file_note,
     CASE WHEN j.state = 'QUEUED' AND j.not_before_ms > 0 THEN j.not_before_ms END AS retry_at_ms
   FROM ${JOB_TABLES} JOIN file_versions v ON v.id = j.file_version_id WHERE j.id = :jobId`;
 // Bounded, as nobody needs to know whether a million or two stand in front.
@@ -69,13 +69,16 @@ const TOPICS = `SELECT t.topic, c.uri, c.mode, n.files, n.rows, n.bytes, n.chang
   LEFT JOIN topic_configs c USING (topic) LEFT JOIN topic_counts n USING (topic) ORDER BY t.topic`;
 const FILES = `SELECT f.id, r.name AS root, ${PATH} AS path, f.size, f.mtime_ms, v.content_hash,
     (SELECT count(*) FROM file_versions w WHERE w.file_id = f.id) AS versions,
-    f.deleted_at_ms, f.problem
+    f.deleted_at_ms, f.problem, f.arriving, f.note
   FROM files f JOIN source_roots r ON r.id = f.root_id
   LEFT JOIN file_versions v ON v.id = f.current_version_id
   WHERE f.id > :after AND (:root IS NULL OR r.name = :root) AND CASE :only
+    WHEN 'arriving' THEN f.arriving IS NOT NULL
     WHEN 'problems' THEN f.problem IS NOT NULL
+    WHEN 'noted' THEN f.note IS NOT NULL
     WHEN 'deleted' THEN f.deleted_at_ms IS NOT NULL
-    WHEN 'unclaimed' THEN f.deleted_at_ms IS NULL AND f.problem IS NULL
+    WHEN 'unclaimed' THEN f.deleted_at_ms IS NULL AND f.current_version_id IS NOT NULL
+      AND f.problem IS NULL
       AND NOT EXISTS (SELECT 1 FROM processing_jobs j WHERE j.file_id = f.id)
     ELSE f.deleted_at_ms IS NULL END
   ORDER BY f.id LIMIT :limit`;

@@ -1,18 +1,20 @@
 /** All SQL of what people set: roots, rules, subscriptions, topics; and of workers and the audit log. */
 import type { DatabaseSync } from "node:sqlite";
 import type { SinkMode } from "../../protocol/messages.ts";
-import type { Rule } from "../../protocol/records.ts";
-import type { Change, JobCount, Outcome, RootRow, TopicCount } from "./store.ts";
+import { PARTIAL_BUILT_IN, type Rule } from "../../protocol/records.ts";
+import type { Change, JobCount, NewRoot, Outcome, RootRow, TopicCount } from "./store.ts";
 import { statement } from "./statement.ts";
 
-const ROOTS =
-  `SELECT r.id, r.name, r.directory, r.settle_ms, r.poll_ms, r.jobs_max, c.files, c.problems
+const ROOTS = `SELECT r.id, r.name, r.directory, r.settle_ms, r.patience_ms, r.poll_ms, r.poll_only,
+    r.marker, r.partial, r.ignore, r.jobs_max, c.files, c.arriving, c.problems
   FROM source_roots r JOIN root_counts c ON c.root_id = r.id
   WHERE r.removed_at_ms IS NULL ORDER BY r.id`;
-const ADD_ROOT = `INSERT INTO source_roots (name, directory, settle_ms, poll_ms)
-  VALUES (:name, :directory, :settleMs, :pollMs)
+const ADD_ROOT = `INSERT INTO source_roots
+    (name, directory, settle_ms, patience_ms, poll_ms, poll_only, marker, partial, ignore)
+  VALUES (:name, :directory, :settleMs, :patienceMs, :pollMs, :pollOnly, :marker, :partial, :ignore)
   ON CONFLICT (name) DO UPDATE SET directory = :directory, settle_ms = :settleMs,
-    poll_ms = :pollMs, removed_at_ms = NULL
+    patience_ms = :patienceMs, poll_ms = :pollMs, poll_only = :pollOnly, marker = :marker,
+    partial = :partial, ignore = :ignore, removed_at_ms = NULL
   RETURNING id`;
 const REMOVE_ROOT = `UPDATE source_roots SET removed_at_ms = :nowMs
   WHERE name = :name AND removed_at_ms IS NULL`;
@@ -47,12 +49,17 @@ const DRAINING_WORKERS = `SELECT id FROM workers WHERE draining = 1`;
 const AUDIT = `INSERT INTO audit_log (at_ms, who, action, detail)
   VALUES (:atMs, :who, :action, :detail)`;
 
+type StoredRoot = Omit<RootRow, "poll_only" | "partial" | "ignore"> & {
+  poll_only: number | null;
+  partial: string;
+  ignore: string;
+};
 type RuleRow = Omit<Rule, "enabled"> & { enabled: number };
 type ChangeOf<T extends Change["type"]> = Extract<Change, { type: T }>;
 
 export function sqliteSettings(db: DatabaseSync) {
   const sql = {
-    roots: statement<RootRow>(db, ROOTS),
+    roots: statement<StoredRoot>(db, ROOTS),
     addRoot: statement<{ id: number }>(db, ADD_ROOT),
     removeRoot: statement(db, REMOVE_ROOT),
     limitRoot: statement(db, LIMIT_ROOT),
@@ -74,9 +81,19 @@ export function sqliteSettings(db: DatabaseSync) {
     audit: statement(db, AUDIT),
   };
   return {
-    roots: () => sql.roots.all(),
-    addRoot: (root: { name: string; directory: string; settleMs: number; pollMs: number }) =>
-      sql.addRoot.get(root)!.id,
+    roots: (): RootRow[] =>
+      sql.roots.all().map((row) => ({
+        ...row,
+        poll_only: row.poll_only === null ? null : row.poll_only === 1,
+        partial: JSON.parse(row.partial),
+        ignore: JSON.parse(row.ignore),
+      })),
+    addRoot({ patienceMs = null, pollOnly = null, marker = null, ...root }: NewRoot): number {
+      const partial = JSON.stringify(root.partial ?? [PARTIAL_BUILT_IN]);
+      const ignore = JSON.stringify(root.ignore ?? []);
+      const polls = pollOnly === null ? null : Number(pollOnly);
+      return sql.addRoot.get({ ...root, patienceMs, pollOnly: polls, marker, partial, ignore })!.id;
+    },
     removeRoot: (name: string, nowMs: number) => sql.removeRoot.run({ name, nowMs }).changes > 0,
     limitRoot: (name: string, jobsMax: number | null) =>
       sql.limitRoot.run({ name, jobsMax }).changes > 0,

@@ -202,11 +202,25 @@ export interface Observations {
     name: string;
     size: number;
     mtimeMs: number;
+    /** Absent or null where the file system does not say, or is not to be believed. */
+    ctimeMs?: number | null;
+    inode?: number | null;
     contentHash: string;
+    /** What is to be known of it, such as that its end was not seen. */
+    note?: string | null;
   }[];
-  deleted: readonly { folder: string; name: string }[];
+  /** `ignored`: it is there, but no longer counts by the rules of its root. */
+  deleted: readonly { folder: string; name: string; ignored?: boolean }[];
   unreadable: readonly { folder: string; name: string; reason: string }[];
-  /** What was unreadable and is no longer: mended or gone. */
+  /** What is there and not taken yet. */
+  arriving?: readonly {
+    folder: string;
+    name: string;
+    size: number;
+    mtimeMs: number;
+    reason: string;
+  }[];
+  /** What was unreadable or arriving and is no longer: mended, given up or gone. */
   mended: readonly { folder: string; name: string }[];
 }
 
@@ -225,9 +239,24 @@ export interface WantedJob {
   priority: number;
 }
 
-export interface RootRow extends Omit<Root, "files" | "problems" | "problem" | "last_scan_ms"> {
-  files: number;
-  problems: number;
+/** A root as stored; what the scanner last found of it is not. */
+export interface RootRow
+  extends Omit<Root, "patience_ms" | "file_system" | "problem" | "last_scan_ms"> {
+  /** Null: by its settle time. */
+  patience_ms: number | null;
+}
+
+/** What is left out of its rules is as by default. */
+export interface NewRoot {
+  name: string;
+  directory: string;
+  settleMs: number;
+  pollMs: number;
+  patienceMs?: number | null;
+  pollOnly?: boolean | null;
+  marker?: string | null;
+  partial?: readonly string[];
+  ignore?: readonly string[];
 }
 
 export interface JobCount {
@@ -311,12 +340,8 @@ export interface Store {
   ): Promise<{ cancelled: number; running: number[]; refused: Refusal[] }>;
 
   roots(): Promise<RootRow[]>;
-  addRoot(root: {
-    name: string;
-    directory: string;
-    settleMs: number;
-    pollMs: number;
-  }): Promise<number>;
+  /** Stores a root, or all of the one with that name anew. */
+  addRoot(root: NewRoot): Promise<number>;
   removeRoot(name: string, nowMs: number): Promise<boolean>;
   /** @param jobsMax Of its files, at the same time; null: any number. False if there is no such root. */
   limitRoot(name: string, jobsMax: number | null): Promise<boolean>;

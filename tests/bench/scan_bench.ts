@@ -116,18 +116,22 @@ async function scanning<T>(
 function openDatabase(path: string): DatabaseSync {
   const database = new DatabaseSync(path);
   database.exec(
-    `PRAGMA journal_mode = WAL; CREATE TABLE files (root_id, folder, name, size, mtime_ms,
-    current_version_id DEFAULT 1, deleted_at_ms, PRIMARY KEY (root_id, folder, name))`,
+    `PRAGMA journal_mode = WAL; CREATE TABLE files (root_id, folder, name, size, mtime_ms, ctime_ms,
+    inode, problem, arriving, current_version_id DEFAULT 1, deleted_at_ms,
+    PRIMARY KEY (root_id, folder, name))`,
   );
   return database;
 }
 
 function store(database: DatabaseSync, { rootId, seen }: Observations): void {
   const insert = database.prepare(
-    "INSERT OR REPLACE INTO files (root_id, folder, name, size, mtime_ms) VALUES (?, ?, ?, ?, ?)",
+    `INSERT OR REPLACE INTO files (root_id, folder, name, size, mtime_ms, ctime_ms, inode)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   database.exec("BEGIN");
-  for (const file of seen) insert.run(rootId, file.folder, file.name, file.size, file.mtimeMs);
+  for (const { folder, name, size, mtimeMs, ctimeMs, inode } of seen) {
+    insert.run(rootId, folder, name, size, mtimeMs, ctimeMs, inode);
+  }
   database.exec("COMMIT");
 }
 
