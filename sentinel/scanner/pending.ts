@@ -42,6 +42,10 @@ export class Pending {
     return true;
   }
 
+  has(folder: string, name: string): boolean {
+    return this.#folders.get(folder)?.has(name) ?? false;
+  }
+
   names(folder: string): string[] {
     return [...this.#folders.get(folder)?.keys() ?? []];
   }

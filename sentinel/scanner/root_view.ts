@@ -60,7 +60,10 @@ export class RootView {
       tailOf: (folder, { name }) => tailOf(parts.disk, this.#folder.path(folder, name)),
     });
     const { disk, breathe } = parts;
-    this.#taking = { disk, breathe, times, folder: this.#folder, arrivals: this.arrivals };
+    this.#taking = {
+      ...{ disk, breathe, times, folder: this.#folder, arrivals: this.arrivals },
+      hasWaited: ({ folder, file: { name } }) => this.pending.has(folder, name),
+    };
   }
 
   get rules(): NameRules {

@@ -16,6 +16,8 @@ export interface TakingParts {
   folder: RootFolder;
   times: ArrivalTimes;
   arrivals: Pick<Arrivals, "isOverdue">;
+  /** Whether it has been waited for, also before a restart. */
+  hasWaited(arrival: Arrival): boolean;
   breathe: () => Promise<void>;
 }
 
@@ -81,12 +83,12 @@ function movedSince({ folder, file }: Arrival, parts: TakingParts): Taking | nul
 async function endOf(
   arrival: Arrival,
   reading: Reading,
-  { arrivals, breathe }: TakingParts,
+  { arrivals, hasWaited, breathe }: TakingParts,
 ): Promise<MissingEnd | null> {
   const { file: { name, size, marker }, missing } = arrival;
   if (marker === "there") return null; // its writer says that it is whole
   const isOverdue = arrivals.isOverdue(arrival);
   if (missing !== null && !isOverdue) return missing; // its tail is the same
-  const thoroughly = !isOverdue || missing?.isCertain === true;
+  const thoroughly = !isOverdue || (missing?.isCertain ?? hasWaited(arrival));
   return await missingEnd(reading, { name, size, thoroughly, breathe });
 }

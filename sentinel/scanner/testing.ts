@@ -60,10 +60,11 @@ export class ScanWorld {
   }
 
   /** Writes a file in the root whose mtime is `ageMs` ago. */
-  write(path: string, text: string, ageMs = 60_000): void {
+  write(path: string, content: string | Uint8Array, ageMs = 60_000): void {
     const whole = `${this.root}/${path}`;
     Deno.mkdirSync(whole.slice(0, whole.lastIndexOf("/")), { recursive: true });
-    Deno.writeTextFileSync(whole, text);
+    if (typeof content === "string") Deno.writeTextFileSync(whole, content);
+    else Deno.writeFileSync(whole, content);
     this.touch(path, ageMs);
   }
 

@@ -2,14 +2,12 @@
 import { ascii, type Format, startsWith } from "./format.ts";
 
 const LOCAL_FILE = [...ascii("PK"), 3, 4];
-const DIRECTORY_ENTRY = [...ascii("PK"), 1, 2];
 const DIRECTORY_END = [...ascii("PK"), 5, 6];
+const ZIP64_RECORD = [...ascii("PK"), 6, 6];
 const ZIP64_LOCATOR = [...ascii("PK"), 6, 7];
 const DIRECTORY_END_BYTES = 22;
 const ZIP64_LOCATOR_BYTES = 20;
 const COMMENT_BYTES_MAX = 0xffff;
-/** Stands for a number that only the zip64 record can hold. */
-const UNKNOWN = 0xffffffff;
 
 export const zip: Format = {
   end: "zip directory",
@@ -17,8 +15,7 @@ export const zip: Format = {
   bytesMin: DIRECTORY_END_BYTES,
   is: ({ head }) => startsWith(head, LOCAL_FILE) || startsWith(head, DIRECTORY_END),
   look: ({ size, tail }) => {
-    const short = tail(DIRECTORY_END_BYTES);
-    if (hasEnd(short, size)) return "ended";
+    if (hasEnd(tail(4096), size)) return "ended"; // nearly always
     return hasEnd(tail(DIRECTORY_END_BYTES + COMMENT_BYTES_MAX), size) ? "ended" : "open";
   },
 };
@@ -35,15 +32,18 @@ function hasEnd(tail: Uint8Array, size: number): boolean {
   return false;
 }
 
-/** The directory must lie right before its end, as the first byte of the file is that of the zip. */
+/**
+ * The directory must lie right before its end, counted from the first byte of the file, which is that of
+ * the zip. With zip64, whose numbers don't fit here, its record must lie where it is said to.
+ */
 function pointsToItself(view: DataView, tail: Uint8Array, at: number, size: number): boolean {
+  const tailStart = size - tail.length;
+  const locator = at - ZIP64_LOCATOR_BYTES;
+  if (locator >= 0 && startsWith(tail, ZIP64_LOCATOR, locator)) {
+    const record = Number(view.getBigUint64(locator + 8, true)) - tailStart;
+    return record >= 0 && record < locator && startsWith(tail, ZIP64_RECORD, record);
+  }
   const directoryBytes = view.getUint32(at + 12, true);
   const directoryStart = view.getUint32(at + 16, true);
-  if (directoryBytes === UNKNOWN || directoryStart === UNKNOWN) {
-    return at < ZIP64_LOCATOR_BYTES || startsWith(tail, ZIP64_LOCATOR, at - ZIP64_LOCATOR_BYTES);
-  }
-  const endStart = size - tail.length + at;
-  if (directoryStart + directoryBytes > endStart) return false;
-  const inTail = directoryStart - (size - tail.length);
-  return inTail < 0 || directoryBytes === 0 || startsWith(tail, DIRECTORY_ENTRY, inTail);
+  return directoryStart + directoryBytes === tailStart + at;
 }
