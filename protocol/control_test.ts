@@ -49,9 +49,7 @@ Deno.test("what is left out gets its default", () => {
   assert.deepEqual(parseCall("jobs.list", undefined).params, { filter: {}, limit: 100 });
   assert.deepEqual(parseCall("jobs.list", null).params, { filter: {}, limit: 100 });
   assert.deepEqual(parseCall("roots.add", { directory: "/data" }).params, {
-    directory: "/data",
-    settle_ms: 2000,
-    poll_ms: 10_000,
+    directory: "/data", // its rules stay as they are
   });
   assert.deepEqual(parseCall("rules.create", { pattern: "*.csv", tag: "csv" }).params, {
     pattern: "*.csv",

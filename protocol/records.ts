@@ -187,8 +187,8 @@ const WAIT_MS_MAX = 30 * 24 * 3600 * 1000;
 const WaitMs = Count.max(WAIT_MS_MAX);
 const NameGlob = z.string().min(1).max(256).regex(/^[^/\0]+$/, "a glob for a name, without '/'");
 /** Has one place for the file's name, or none: then one marker serves all files of its folder. */
-const MarkerName = NameGlob.max(128).refine(
-  (text) => /^[^*{}]*(\*|\{stem\})?[^*{}]*$/.test(text) && !/^(\*|\{stem\})$/.test(text),
+const MarkerName = z.string().max(128).regex(
+  /^(?:[^/\0*{}]+(?:(?:\*|\{stem\})[^/\0*{}]*)?|(?:\*|\{stem\})[^/\0*{}]+)$/,
   "a name that holds '*' (the file's name) or '{stem}' (without its extension) once, or neither",
 );
 

@@ -33,6 +33,18 @@ Deno.test("a root may have a name, and its folder may have an = of its own", () 
   assert.throws(() => config({ root: [""] }), UsageError);
 });
 
+Deno.test("a root may have rules, told by its folder", () => {
+  const rootRules = JSON.stringify({ data: { marker: "*.done" } });
+  const root = ["sales=data", "other"];
+  assert.deepEqual(config({ root, rootRules }).roots, [
+    { name: "sales", directory: "/home/ann/data", marker: "*.done" },
+    { directory: "/home/ann/other" },
+  ]);
+  for (const wrong of ["{", '{"data": {"settle": 1}}', '{"elsewhere": {}}', "[]"]) {
+    assert.throws(() => config({ root, rootRules: wrong }), UsageError, wrong);
+  }
+});
+
 Deno.test("plain TCP is shown as a danger on this machine and refused beyond it", () => {
   const local = config({ listen: "tcp://127.0.0.1:7000" });
   assert.equal(local.eventsAddress, "tcp://127.0.0.1:*");

@@ -79,8 +79,27 @@ Deno.test("what start was told reaches its programs as absolute paths", () =>
     assert.deepEqual(plan.workerArgs("ipc:///x").slice(0, 2), ["--connect", "ipc:///x"]);
   }));
 
+Deno.test("how files arrive is told of every root that is named, and of no other", () =>
+  withTempDir(async (folder) => {
+    const root = [`in=${folder}`];
+    const options = {
+      state: "s",
+      root,
+      marker: "*.done",
+      ignore: ["*.bak"],
+      pollOnly: "auto",
+    } as const;
+    const args = (await planStart({ ...options, root }, folder)).sentinelArgs();
+    const rules = { poll_only: null, marker: "*.done", ignore: ["*.bak"] };
+    assert.deepEqual(JSON.parse(args.at(-1)!), { [folder]: rules });
+    const cleared = { state: "s", root, marker: false, partial: false, ignore: false } as const;
+    const none = (await planStart({ ...cleared, root }, folder)).sentinelArgs().at(-1)!;
+    assert.deepEqual(JSON.parse(none), { [folder]: { marker: null, partial: [], ignore: [] } });
+  }));
+
 Deno.test("the demo has its root and all its plugins", async () => {
   const plan = await planStart({ state: "s", demo: true }, "/tmp");
   assert.match(plan.roots[0]!, /^demo=.*\/demo\/data$/);
   assert.ok(plan.plugins.some((path) => path.endsWith("/sales_csv.py")));
+  assert.match(plan.sentinelArgs().at(-1)!, /^\{"\/.*\/demo\/data":\{"patience_ms":0\}\}$/);
 });

@@ -306,6 +306,60 @@ export function storeConformance(name: string, open: Open): void {
     assert.deepEqual([(await root()).files, (await root()).problems], [1, 0]);
   });
 
+  test("a file that is arriving is counted as such until it is taken or goes away", async (world) => {
+    const place = { folder: "d", name: "a" };
+    const file = { ...place, size: 9, mtimeMs: 1, reason: "it is still being written" };
+    const counts = async () => {
+      const { files, arriving } = (await world.store.roots())[0]!;
+      return [files, arriving];
+    };
+    await world.observe({ arriving: [file] });
+    await world.observe({ arriving: [{ ...file, reason: "its end is not there" }] });
+    assert.deepEqual(await counts(), [0, 1]);
+    assert.deepEqual(await world.store.currentFiles(0, 9), []);
+    await world.observe({ mended: [place] });
+    assert.deepEqual(await counts(), [0, 0]);
+    await world.observe({ arriving: [file] });
+    await world.see("a", "A");
+    assert.deepEqual(await counts(), [1, 0]);
+  });
+
+  test("a file that arrives anew after it was deleted is no file until it is taken", async (world) => {
+    const pluginId = await world.publish("v1");
+    const place = { folder: "d", name: "a" };
+    await world.queue(pluginId, "a", "A");
+    await world.observe({ deleted: [place] });
+    await world.observe({ arriving: [{ ...place, size: 1, mtimeMs: 1, reason: "half" }] });
+    assert.deepEqual(await world.store.currentFiles(0, 9), []);
+    assert.equal((await world.queue(pluginId, "a", "A"))?.contentHash, "A", "its job is back");
+  });
+
+  test("a file that was a problem after it was deleted gets its job back, too", async (world) => {
+    const pluginId = await world.publish("v1");
+    const place = { folder: "d", name: "a" };
+    await world.queue(pluginId, "a", "A");
+    await world.observe({ deleted: [place] });
+    await world.observe({ unreadable: [{ ...place, reason: "EACCES" }] });
+    assert.equal((await world.queue(pluginId, "a", "A"))?.contentHash, "A");
+  });
+
+  test("a root has the rules it is given, or those that are usual", async ({ store }) => {
+    const place = { name: "in", directory: "/in", settleMs: 1, pollMs: 2 };
+    const rules = async () => {
+      const { id: _, files: __, arriving: ___, problems: ____, ...rest } =
+        (await store.roots())[0]!;
+      return rest;
+    };
+    const usual = { patience_ms: null, poll_only: null, marker: null, partial: ["default"] };
+    const stored = { name: "in", directory: "/in", settle_ms: 1, poll_ms: 2 };
+    assert.deepEqual(await rules(), { ...stored, settle_ms: 0, poll_ms: 1, ...usual, ignore: [] });
+    const own = { marker: "*.done", partial: [], ignore: ["*.bak"] };
+    await store.addRoot({ ...place, ...own, patienceMs: 3, pollOnly: false });
+    assert.deepEqual(await rules(), { ...stored, ...own, patience_ms: 3, poll_only: false });
+    await store.addRoot(place);
+    assert.deepEqual(await rules(), { ...stored, ...usual, ignore: [] });
+  });
+
   test("a version that is locked to an artifact known before gives way to that one", async (world) => {
     const { store } = world;
     const oldId = await world.publish("old");
