@@ -332,3 +332,32 @@ Deno.test("a request during a pass gets a pass of its own", async () => {
   await world.scanNow();
   assert.equal(world.summaries.length, 2);
 });
+
+Deno.test("100,000 files in one folder are taken; one that changes and one that goes are noticed", async () => {
+  using world = new ScanWorld([], {}, memoryFolder());
+  const make =
+    `mkdir all && seq 100000 199999 | split -l 1 -d -a 5 --additional-suffix=.csv - all/`;
+  const { success } = await new Deno.Command("sh", { args: ["-c", make], cwd: world.root })
+    .output();
+  assert.ok(success);
+  await world.pass(SETTLE_MS);
+  assert.equal(world.hashes, 100_000);
+  assert.equal(world.take("seen").length, 100_000);
+  world.write("all/00007.csv", "changed");
+  Deno.removeSync(`${world.root}/all/00008.csv`);
+  world.scan.hint("all");
+  await world.pass(2 * SETTLE_MS);
+  assert.deepEqual(world.take("seen").map(({ name }) => name), ["00007.csv"]);
+  assert.deepEqual(world.take("deleted").map(({ name }) => name), ["00008.csv"]);
+  assert.equal(world.hashes, 100_001);
+  await new Deno.Command("rm", { args: ["-rf", `${world.root}/all`] }).output(); // faster than we are
+});
+
+/** A file system in memory, if there is one: so many files take a disk half a minute. */
+function memoryFolder(): string | undefined {
+  try {
+    return Deno.statSync("/dev/shm").isDirectory ? "/dev/shm" : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -13,8 +13,8 @@ export const PATIENCE_MS = 60_000;
 const STEPS_MAX = 100_000;
 
 export class ScanWorld {
-  readonly directory = Deno.makeTempDirSync({ prefix: "casparian-scan-" });
-  readonly root = `${this.directory}/root`;
+  readonly directory: string;
+  readonly root: string;
   readonly batches: Observations[] = [];
   readonly summaries: ScanSummary[] = [];
   /** Absolute path to the error that any access meets. */
@@ -34,7 +34,11 @@ export class ScanWorld {
   #nowMs = 0;
   readonly #startedAtMs = Date.now();
 
-  constructor(excludedNames: string[] = [], rules: Partial<RootSettings> = {}) {
+  /** @param dir Where its folder is made; by default where temporary ones are. */
+  constructor(excludedNames: string[] = [], rules: Partial<RootSettings> = {}, dir?: string) {
+    const prefix = "casparian-scan-";
+    this.directory = Deno.makeTempDirSync(dir === undefined ? { prefix } : { prefix, dir });
+    this.root = `${this.directory}/root`;
     Deno.mkdirSync(this.root);
     const excludedFolders = excludedNames.map((name) => `${this.root}/${name}`);
     this.#settings = {
