@@ -25,6 +25,13 @@ const FAIL = `UPDATE processing_jobs
       failures = failures + :failures, lost_workers = lost_workers + :lostWorkers,
       memory_mb = coalesce(:memoryMb, memory_mb)
   WHERE id = :jobId AND state = 'RUNNING' AND attempt = :attempt AND worker_id = :workerId`;
+// What superseded it while it ran has its turn: running the old content again would only undo itself.
+const DROP_SUPERSEDED = `UPDATE processing_jobs AS old
+  SET state = 'CANCELLED', not_before_ms = 0, finished_at_ms = :nowMs, error_kind = NULL,
+      error_message = 'Superseded by job ' || newer.id
+  FROM processing_jobs AS newer
+  WHERE old.id = :jobId AND old.state = 'QUEUED' AND newer.file_id = old.file_id
+    AND newer.plugin_name = old.plugin_name AND newer.generation > old.generation`;
 // In the same transaction as the attempt's end, so that a restart neither forgets nor doubles one.
 const ADD_STRIKE = `UPDATE plugin_manifests SET failures_in_row = failures_in_row + 1
   WHERE id = (SELECT plugin_id FROM processing_jobs WHERE id = :jobId)`;
@@ -109,6 +116,7 @@ export function sqliteJobs(db: DatabaseSync) {
     addStrike: statement(db, ADD_STRIKE),
     tripBreaker: statement<{ paused: string }>(db, TRIP_BREAKER),
     clearStrikes: statement(db, CLEAR_STRIKES),
+    dropSuperseded: statement(db, DROP_SUPERSEDED),
     jobKey: statement<JobKey>(db, JOB_KEY),
     retireOlder: statement<{ uri: string }>(db, RETIRE_OLDER),
     isStale: statement<{ stale: number }>(db, IS_STALE),
@@ -234,6 +242,7 @@ export function sqliteJobs(db: DatabaseSync) {
     });
     if (done.changes === 0) return { applied: false };
     closeAttempt(change, change.status, change.errorKind, change.message);
+    if (next.state === "QUEUED") sql.dropSuperseded.run({ jobId, nowMs: change.nowMs });
     const paused = change.strike ? addStrike(jobId, change.strike) : undefined;
     return { applied: true, ...(paused === undefined ? {} : { paused }) };
   }

@@ -343,6 +343,23 @@ export function storeConformance(name: string, open: Open): void {
     assert.equal((await world.queue(pluginId, "a", "A"))?.contentHash, "A");
   });
 
+  test("a job that was superseded while it ran ends there, however its attempt ends", async (world) => {
+    const pluginId = await world.publish("v1");
+    const old = (await world.queue(pluginId, "a", "A"))!;
+    assert.ok(await world.claim(old));
+    const newer = (await world.queue(pluginId, "a", "B"))!;
+    assert.ok(await world.fail(old, { state: "QUEUED", notBeforeMs: 9 }));
+    assert.equal(await world.store.nextWakeMs(), null);
+    await world.store.commit([{ type: "wake", nowMs: 10 }]);
+    const ready = await world.store.readyJobs(pluginId, 9);
+    assert.deepEqual(ready.map(({ jobId }) => jobId), [newer.jobId]);
+    const { jobs } = await world.store.counts();
+    assert.equal(jobs.find(({ state }) => state === "CANCELLED")?.jobs, 1);
+    await world.queue(pluginId, "a", "A"); // a return to it queues it anew
+    const again = await world.store.readyJobs(pluginId, 9);
+    assert.deepEqual(again.map(({ contentHash }) => contentHash), ["A"]);
+  });
+
   test("a root has the rules it is given, or those that are usual", async ({ store }) => {
     const place = { name: "in", directory: "/in", settleMs: 1, pollMs: 2 };
     const rules = async () => {
