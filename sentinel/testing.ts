@@ -8,7 +8,7 @@ import { scannerRoot } from "./root_rules.ts";
 import type { ScanSummary } from "./scanner/observations.ts";
 import { Scanner, type ScannerRoot } from "./scanner/scanner.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
-import type { Change, NewRoot, ReadyJob, Store } from "./store/store.ts";
+import type { Change, LaneKey, NewRoot, ReadyJob, Store } from "./store/store.ts";
 
 export const SETTLE_MS = 150;
 export const PATIENCE_MS = 2_000;
@@ -102,7 +102,9 @@ export class ArrivalSite {
 
   /** Plays a worker: every job that is ready is done. @returns Paths, in the order of their jobs. */
   async work(): Promise<string[]> {
-    const jobs = await this.store.readyJobs(this.#pluginId, JOBS_MAX);
+    const lanes = await this.store.readyLanes(this.#pluginId);
+    const inLane = (lane: LaneKey) => this.store.readyJobs(lane, JOBS_MAX);
+    const jobs = (await Promise.all(lanes.map(inLane))).flat();
     await this.store.commit(jobs.flatMap(runOf));
     return jobs.map(({ filePath }) => filePath.slice(this.root.length + 1));
   }

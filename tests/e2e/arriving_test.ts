@@ -33,6 +33,23 @@ async function withFolder(use: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
+/** Appends a byte now and then, and never comes to the end. */
+class SlowWriter implements Disposable {
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(path: string, bytes: Uint8Array) {
+    let length = 20;
+    const write = () =>
+      Deno.writeFileSync(path, bytes.subarray(0, Math.min(++length, bytes.length - 1)));
+    write();
+    this.#timer = setInterval(write, 500);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
 const START = ["start", "--root", "data", "--plugin", "my.py", "--output", "out"];
 
 Deno.test("a file that changes while it is read is read again, and only its new rows are there", () =>
@@ -40,7 +57,7 @@ Deno.test("a file that changes while it is read is read again, and only its new 
     const path = join(folder, "data", "x.csv");
     await Deno.writeTextFile(path, "slow\n1\n2\n3\n");
     await using started = new Running(folder, ...START, "--settle", "200", "--poll", "500");
-    await eventually("the plugin reads", async () => {
+    await eventually("the plugin reads slowly", async () => {
       const { code, stdout } = await casparian(folder, "logs", "1");
       return code === 0 && stdout.includes("reading slowly");
     });
@@ -62,13 +79,15 @@ Deno.test("a file that changes while it is read is read again, and only its new 
 
 Deno.test("--once says what it waits for, waits no longer than the patience, and says what was missing", () =>
   withFolder(async (folder) => {
-    const half = gzipSync("row\n".repeat(10_000)).subarray(0, 60);
-    await Deno.writeFile(join(folder, "data", "x.csv.gz"), half);
+    const path = join(folder, "data", "x.csv.gz");
+    const whole = gzipSync("row\n".repeat(10_000));
     await Deno.writeTextFile(join(folder, "data", "y.csv"), "1\n");
     await using started = new Running(folder, ...START, "--once", "--patience", "9000");
-    await started.says(
-      "1 file in 'data' still arriving, such as x.csv.gz: its gzip trailer is not there yet",
-    );
+    {
+      using _writing = new SlowWriter(path, whole);
+      await started.says("1 file in 'data' still arriving, such as x.csv.gz: it");
+    }
+    await started.says("such as x.csv.gz: its gzip trailer is not there yet");
     const { files } = await casparianJson(folder, "files", "--only", "arriving");
     assert.deepEqual(files.map(({ path }: { path: string }) => path), ["x.csv.gz"]);
     const status = await casparian(folder, "status");
