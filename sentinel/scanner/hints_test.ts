@@ -27,3 +27,12 @@ Deno.test("hints beyond the bound are forgotten", () => {
   while (hints.takeDue(0) !== undefined) taken++;
   assert.equal(taken, HINTS_MAX);
 });
+
+Deno.test("a folder that takes long is looked at for a tenth of the time at most", () => {
+  const hints = new Hints(2_000);
+  hints.addNew("a", 0);
+  assert.equal(hints.takeDue(0), "a");
+  hints.took("a", 0, 700);
+  hints.add("a", 700);
+  assert.equal(hints.nextDueMs, 7_000);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import type { Observations } from "./observations.ts";
-import { Scanner, type ScannerOptions } from "./scanner.ts";
+import { Scanner, type ScannerOptions, type ScannerRoot } from "./scanner.ts";
 
 const FILES =
   `CREATE TABLE files (root_id, folder, name, size, mtime_ms, ctime_ms, inode, problem, arriving,
@@ -34,9 +34,15 @@ class Site {
   }
 
   setRoots(...directories: string[]): void {
-    this.scanner.setRoots(directories.map((directory, index) => {
-      return { rootId: index + 1, name: `in${index}`, directory, settleMs: 50, pollMs: 3_600_000 };
-    }));
+    this.setRules({}, ...directories);
+  }
+
+  /** The first root with these rules, the others without any. */
+  setRules(rules: Partial<ScannerRoot>, ...directories: string[]): void {
+    this.scanner.setRoots(directories.map((directory, index) => ({
+      ...{ rootId: index + 1, name: `in${index}`, directory, settleMs: 50, pollMs: 3_600_000 },
+      ...index === 0 ? rules : {},
+    })));
   }
 
   write(path: string, text: string): void {
@@ -210,4 +216,55 @@ Deno.test("a root that is not there at first is scanned and watched once it is",
   await site.scanner.scanNow();
   site.write("x.csv", "1");
   await site.until(1);
+});
+
+Deno.test("a root that is only polled gives no hints: what happens there waits for a walk", async () => {
+  await using site = new Site();
+  const watched = Deno.makeTempDirSync({ dir: site.directory });
+  site.setRules({ pollOnly: true }, site.root, watched);
+  site.scanner.start();
+  const summaries = await site.scanner.scanNow();
+  assert.deepEqual(summaries.map(({ isShare }) => isShare), [true, false]);
+  Deno.writeTextFileSync(`${site.root}/polled.csv`, "1");
+  for (let round = 1; round <= 3; round++) { // each takes as long as the other one would
+    Deno.writeTextFileSync(`${watched}/watched_${round}.csv`, "1");
+    await site.until(round);
+  }
+  assert.deepEqual(site.seen(), ["watched_1.csv", "watched_2.csv", "watched_3.csv"]);
+  await site.scanner.scanNow(); // which is where its file is first looked at, and begins to settle
+  await site.until(4);
+});
+
+Deno.test("new rules begin with what the old ones told, also if that is still being stored", async () => {
+  const held = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const arriving: string[] = [];
+  const over: string[] = [];
+  let hasNewRules = false;
+  await using site = new Site({
+    onObservations: async (observations) => {
+      begun.resolve();
+      await held.promise;
+      site.database.prepare("DELETE FROM files WHERE arriving IS NOT NULL").run();
+      const insert = site.database.prepare(
+        "INSERT INTO files (root_id, folder, name, arriving, current_version_id) VALUES (1, ?, ?, '', NULL)",
+      );
+      for (const { folder, name } of observations.arriving) insert.run(folder, name);
+      arriving.push(...observations.arriving.map(({ name }) => name));
+      over.push(...observations.mended.map(({ name }) => name));
+    },
+    // The walk under the new rules: too early, if it comes before what was told is stored.
+    onScanned: ({ problem }) => hasNewRules && problem === null ? held.resolve() : undefined,
+  });
+  site.scanner.start();
+  await site.scanner.scanNow();
+  Deno.writeTextFileSync(`${site.root}/x.json`, "[1");
+  await begun.promise;
+  hasNewRules = true;
+  site.setRules({ ignore: ["*.json"] }, site.root);
+  const scan = site.scanner.scanNow();
+  const timer = setTimeout(held.resolve, 300);
+  await scan;
+  clearTimeout(timer);
+  assert.deepEqual([arriving, over], [["x.json"], ["x.json"]]);
 });
