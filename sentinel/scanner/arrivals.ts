@@ -22,8 +22,8 @@ export const UNSETTLED_MAX = 100_000;
 const PUT_BACK_MS_MIN = 100;
 /** On a share only what is older than any clock can be wrong is taken for old. */
 const CLOCK_SKEW_MS_MAX = 24 * 3_600_000;
-/** Some file systems keep times in whole seconds, or even ones: within these, one time may stand for two changes. */
-const COARSE_TIME_MS = 2_000;
+/** A time in whole seconds may come of a file system that rounds down to seconds, or to even ones. */
+const MTIME_GRAIN_MS = 1_999;
 /** ctime comes in whole seconds, rounded down. */
 const CTIME_GRAIN_MS = 999;
 
@@ -111,7 +111,7 @@ export class Arrivals {
     const nowMs = this.#nowMs();
     const isNew = !sameStamp(arrival.file, file);
     const ageMs = isNew ? Math.min(this.#ageMs(file, undefined), nowMs - arrival.seenAtMs) : 0;
-    const settleMs = this.#settleMs(file);
+    const { settleMs } = this.#parts.times;
     const dueMs = nowMs - ageMs + settleMs;
     return this.#keep({
       ...{ folder: arrival.folder, file, tail, missing: null, isMoving: true },
@@ -203,7 +203,7 @@ export class Arrivals {
       const changedAtMs = isDated ? Math.max(mtimeMs, ctimeMs ?? mtimeMs) : nowMs;
       return nowMs - changedAtMs > CLOCK_SKEW_MS_MAX ? changedAtMs : nowMs;
     }
-    if (isDated) return mtimeMs;
+    if (isDated) return mtimeMs % 1000 === 0 ? mtimeMs + MTIME_GRAIN_MS : mtimeMs;
     return inode === null || ctimeMs === null ? nowMs : ctimeMs + CTIME_GRAIN_MS;
   }
 
@@ -211,12 +211,7 @@ export class Arrivals {
     if (file.marker === "there") return -Infinity;
     if (file.marker === "missing") return Infinity;
     if (file.marker === "stale") return stillSinceMs + this.#parts.times.patienceMs;
-    return stillSinceMs + this.#settleMs(file);
-  }
-
-  #settleMs({ mtimeMs }: FoundFile): number {
-    const { settleMs } = this.#parts.times;
-    return mtimeMs % 1000 === 0 ? Math.max(settleMs, COARSE_TIME_MS) : settleMs;
+    return stillSinceMs + this.#parts.times.settleMs;
   }
 
   #keep(tracked: Tracked): Arrival {

@@ -25,6 +25,8 @@ export class ScanWorld {
   refuse = false;
   /** Of the file system; null for a local one. */
   fileSystem: string | null = null;
+  /** The file system rounds times down to so many milliseconds. */
+  timeGrainMs = 1;
   /** Absolute path to what the file system says in place of the truth. */
   readonly stamps = new Map<string, Partial<Stamp>>();
   scan: RootScan;
@@ -32,7 +34,8 @@ export class ScanWorld {
   readonly #files = new Map<string, Map<string, SeenFile>>();
   readonly #pending = new Map<string, PendingFile>();
   #nowMs = 0;
-  readonly #startedAtMs = Date.now();
+  /** Near now, but always the same within ten seconds, so that what rounds times does it alike in each run. */
+  readonly #startedAtMs = Math.floor(Date.now() / 10_000) * 10_000 + 7;
 
   /** @param dir Where its folder is made; by default where temporary ones are. */
   constructor(excludedNames: string[] = [], rules: Partial<RootSettings> = {}, dir?: string) {
@@ -183,7 +186,9 @@ export class ScanWorld {
       return ask(path);
     };
     const orTold = <T extends Stamp>(ask: (path: string) => T) => (path: string): T => {
-      return { ...ask(path), ...this.stamps.get(path) };
+      const stamp = ask(path);
+      const mtimeMs = Math.floor(stamp.mtimeMs / this.timeGrainMs) * this.timeGrainMs;
+      return { ...stamp, mtimeMs, ...this.stamps.get(path) };
     };
     return {
       readFolder: orBroken(disk.readFolder),
