@@ -118,8 +118,9 @@ export class Roots {
     if (summary.problem && summary.problem.message !== last?.problem?.message) {
       this.parts.logger.log("warning", summary.problem.message);
     }
-    const settleMs = this.#rows.find(({ id }) => id === summary.rootId)?.settle_ms ?? 0;
-    if (summary.unsettled > 0) this.#scanAgain(summary, settleMs);
+    const row = this.#rows.find(({ id }) => id === summary.rootId);
+    if (row && summary.fileSystem !== (last?.fileSystem ?? null)) this.#tellShare(row, summary);
+    if (summary.unsettled > 0) this.#scanAgain(summary, row?.settle_ms ?? 0);
   }
 
   /** What is not scanned yet, for people; empty when every root was walked and all files are still. */
@@ -150,6 +151,17 @@ export class Roots {
 
   async refreshCounts(): Promise<void> {
     this.#rows = await this.parts.store.roots();
+  }
+
+  #tellShare({ name, poll_ms }: RootRow, { fileSystem, isShare }: ScanSummary): void {
+    if (fileSystem === null) return;
+    const text = isShare
+      ? `it is only polled, every ${poll_ms / 1000} s, and its clock is not believed`
+      : `changes by other hosts give no events there: casparian roots set ${name} --poll-only auto`;
+    this.parts.logger.log(
+      isShare ? "info" : "warning",
+      `Root ${name} lies on ${fileSystem}: ${text}`,
+    );
   }
 
   #scanAgain({ rootId, durationMs }: ScanSummary, settleMs: number): void {

@@ -12,7 +12,12 @@ const SETTLE_MS = 1_500;
 
 Deno.test("what other processes write at random is taken whole, all of it, and never half", async () => {
   const seed = Number(Deno.env.get("CASPARIAN_SEED") ?? Math.floor(Math.random() * 1e9));
-  console.log(`  CASPARIAN_SEED=${seed}`);
+  await writeAndCheck(seed).catch((cause) => {
+    throw new Error(`It failed with CASPARIAN_SEED=${seed}: ${cause.message}`, { cause });
+  });
+});
+
+async function writeAndCheck(seed: number): Promise<void> {
   await using site = await ArrivalSite.open({ settleMs: SETTLE_MS, patienceMs: 60_000 });
   site.write(".keep", "");
   const python = await testPython();
@@ -30,7 +35,7 @@ Deno.test("what other processes write at random is taken whole, all of it, and n
   await site.settle();
   await site.work();
   check(site, new Set((await all).flat()));
-});
+}
 
 /** @returns What it says may be taken, as "path hash". */
 async function startWriter(

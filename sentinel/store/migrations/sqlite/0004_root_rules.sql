@@ -13,7 +13,6 @@ ALTER TABLE files ADD COLUMN inode REAL;
 ALTER TABLE files ADD COLUMN arriving TEXT;
 ALTER TABLE files ADD COLUMN note TEXT;
 CREATE INDEX files_arriving ON files (root_id, id) WHERE arriving IS NOT NULL;
-CREATE INDEX files_noted ON files (root_id, id) WHERE note IS NOT NULL;
 
 ALTER TABLE root_counts ADD COLUMN arriving INTEGER NOT NULL DEFAULT 0;
 DROP TRIGGER root_added;
