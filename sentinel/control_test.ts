@@ -88,12 +88,7 @@ class ControlWorld {
     const seen = names.map((name) => (
       { folder: "", name, size: 1, mtimeMs: 1, contentHash: name }
     ));
-    await this.observe({ seen });
-  }
-
-  observe(over: Partial<Parameters<Intake["observed"]>[0]>): Promise<void> {
-    const none = { rootId: 1, seen: [], deleted: [], unreadable: [], arriving: [], mended: [] };
-    return this.intake.observed({ ...none, ...over });
+    await this.intake.observed({ rootId: 1, seen, deleted: [], unreadable: [], mended: [] });
   }
 
   /** A worker is there, as the core and the store know it. */
@@ -357,76 +352,4 @@ test("a queued job says why it waits", async (world) => {
   world.cluster.onMessage("w", { name: "env_ready", jobId: 0, body }, 1);
   assert.equal(await because(1), "it is next");
   assert.equal(await because(3), "behind 2 of the same plugin");
-});
-
-test("a root keeps its rules until they are changed, also when it is added again", async (world) => {
-  const root = async () => (await world.call("roots.list")).roots as [Record<string, unknown>];
-  const rules = { settle_ms: 5000, marker: "*.done", ignore: ["*.bak"], poll_only: true };
-  await world.call("roots.add", { directory: "/in", name: "in", ...rules });
-  const stored = { ...rules, poll_ms: 10_000, partial: ["default"], patience_ms: 60_000 };
-  assertHolds((await root())[0], { directory: "/in", arriving: 0, file_system: null, ...stored });
-  await world.call("roots.set", { name: "in", settle_ms: 20_000, marker: null });
-  const changed = { ...stored, settle_ms: 20_000, patience_ms: 200_000, marker: null };
-  assertHolds((await root())[0], changed);
-  await world.call("roots.add", { directory: "/moved", name: "in" }); // as a restart with --root does
-  assertHolds((await root())[0], { directory: "/moved", ...changed });
-  await world.call("roots.set", { name: "in", patience_ms: 1, partial: [], poll_only: null });
-  const last = { ...changed, patience_ms: 20_000, partial: [], poll_only: null };
-  assertHolds((await root())[0], last);
-  await world.call("roots.remove", { name: "in" });
-  await world.call("roots.add", { directory: "/in", name: "in" });
-  assertHolds((await root())[0], {
-    settle_ms: 2000,
-    marker: null,
-    ignore: [],
-    patience_ms: 60_000,
-  });
-});
-
-function assertHolds(row: Record<string, unknown>, expected: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(expected)) assert.deepEqual(row[key], value, key);
-}
-
-test("files that are still arriving are listed with the reason, counted, and unclaimed by nobody", async (world) => {
-  await world.seed(["a.csv"]);
-  const file = {
-    folder: "d",
-    name: "x.gz",
-    size: 5,
-    mtimeMs: 1,
-    reason: "its gzip trailer is not there yet",
-  };
-  await world.observe({ arriving: [file] });
-  const list = async (only: string) =>
-    (await world.call("files.list", { only })).files as Record<string, unknown>[];
-  const [listed, ...more] = await list("arriving");
-  assert.deepEqual(more, []);
-  assertHolds(listed!, {
-    path: "d/x.gz",
-    size: 5,
-    arriving: file.reason,
-    content_hash: null,
-    versions: 0,
-  });
-  assert.equal((await world.call("system.status")).arriving, 1);
-  assert.deepEqual(await list("unclaimed"), []);
-  const note = "Taken although its gzip trailer was not there";
-  await world.observe({ seen: [{ ...file, contentHash: "h", note }] });
-  assert.deepEqual(await list("arriving"), []);
-  assert.equal((await world.call("system.status")).arriving, 0);
-  assert.deepEqual((await list("noted")).map((each) => each.note), [note]);
-});
-
-test("a job says what is to be known of its file", async (world) => {
-  await world.seed([]);
-  const seen = {
-    folder: "",
-    name: "a.csv",
-    size: 1,
-    mtimeMs: 1,
-    contentHash: "h",
-    note: "Taken although",
-  };
-  await world.observe({ seen: [seen] });
-  assert.equal((await world.call("jobs.get", { job_id: 1 })).file_note, "Taken although");
 });

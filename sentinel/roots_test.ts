@@ -59,3 +59,25 @@ Deno.test("that a root lies on a share is shown, and told once with what to do",
   world.scanned({ fileSystem: "smb", isShare: false });
   assert.match(world.logged[1]!, /^warning Root in lies on smb: .*roots set in --poll-only auto$/);
 });
+
+Deno.test("a root keeps its rules until they are changed, also when it is added again", async () => {
+  await using world = await RootsWorld.open();
+  const holds = async (expected: Record<string, unknown>) => {
+    const root = (await world.roots.list()).roots[0] as Record<string, unknown>;
+    for (const [key, value] of Object.entries(expected)) assert.deepEqual(root[key], value, key);
+  };
+  await holds({ settle_ms: 2000, patience_ms: 60_000, poll_ms: 10_000, partial: ["default"] });
+  const rules = { settle_ms: 5000, marker: "*.done", ignore: ["*.bak"], poll_only: true };
+  await world.roots.set({ name: "in", ...rules });
+  await holds({ ...rules, directory: "/in", poll_ms: 10_000, patience_ms: 60_000, arriving: 0 });
+  await world.roots.set({ name: "in", settle_ms: 20_000, marker: null });
+  const changed = { ...rules, settle_ms: 20_000, patience_ms: 200_000, marker: null };
+  await holds(changed);
+  await world.roots.add({ directory: "/moved", name: "in" }); // as a restart with --root does
+  await holds({ ...changed, directory: "/moved" });
+  await world.roots.set({ name: "in", patience_ms: 1, partial: [], poll_only: null });
+  await holds({ ...changed, patience_ms: 20_000, partial: [], poll_only: null });
+  await world.roots.remove("in");
+  await world.roots.add({ directory: "/in", name: "in" });
+  await holds({ settle_ms: 2000, marker: null, ignore: [], patience_ms: 60_000 });
+});

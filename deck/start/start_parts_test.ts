@@ -92,6 +92,8 @@ Deno.test("how files arrive is told of every root that is named, and of no other
     const args = (await planStart({ ...options, root }, folder)).sentinelArgs();
     const rules = { poll_only: null, marker: "*.done", ignore: ["*.bak"] };
     assert.deepEqual(JSON.parse(args.at(-1)!), { [folder]: rules });
+    const again = (await planStart({ ...options, root }, folder)).sentinelArgs("ipc:///x");
+    assert.ok(!again.includes("--root-rules"), "what was set since then is kept");
     const cleared = { state: "s", root, marker: false, partial: false, ignore: false } as const;
     const none = (await planStart({ ...cleared, root }, folder)).sentinelArgs().at(-1)!;
     assert.deepEqual(JSON.parse(none), { [folder]: { marker: null, partial: [], ignore: [] } });

@@ -17,8 +17,8 @@ export interface StartPlan {
   /** Named as they were given. */
   readonly roots: readonly string[];
   readonly plugins: readonly string[];
-  /** @param address Where an earlier one listened: one that is started again must be found there. */
-  sentinelArgs(address?: string): string[];
+  /** @param again Where an earlier one listened: one that is started again must be found there. */
+  sentinelArgs(again?: string): string[];
   workerArgs(address: string): string[];
 }
 
@@ -49,12 +49,16 @@ export async function planStart(options: StartOptions, cwd: string): Promise<Sta
     output,
     roots,
     plugins,
-    sentinelArgs: (address = options.listen) => [
-      ...["--state", state, "--output", output, ...database, ...consent],
-      ...address === undefined ? [] : ["--listen", address],
-      ...roots.flatMap((root) => ["--root", root]),
-      ...rules === null ? [] : ["--root-rules", rules],
-    ],
+    sentinelArgs(again) {
+      const address = again ?? options.listen;
+      return [
+        ...["--state", state, "--output", output, ...database, ...consent],
+        ...address === undefined ? [] : ["--listen", address],
+        ...roots.flatMap((root) => ["--root", root]),
+        // Only at first: what a person has set since then counts more.
+        ...rules === null || again !== undefined ? [] : ["--root-rules", rules],
+      ];
+    },
     workerArgs: (address) => [
       ...["--connect", address, "--state", state, "--output", output, ...consent],
       ...options.slots === undefined ? [] : ["--slots", `${options.slots}`],
